@@ -1,0 +1,355 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The edge: CCDData in, arrays out, and back again; here alone units are known."""
+
+import numpy as np
+from astropy import units as u
+from astropy.nddata import CCDData
+
+__all__ = [
+    "FLAGS",
+    "FLAG_LOCAL",
+    "FLAG_NOT_EXAMINED",
+    "FLAG_NOT_REPLACED",
+    "FLAG_OTHER",
+    "check_ccd",
+    "companion",
+    "owns_flags",
+    "repack",
+    "same_unit",
+    "unpack",
+    "variance",
+]
+
+FLAG_OTHER = 1
+FLAG_LOCAL = 2
+FLAG_NOT_REPLACED = 4
+FLAG_NOT_EXAMINED = 16
+
+#: What the bits of ``flags`` mean.
+FLAGS = {
+    1: "replaced from another exposure",
+    2: "replaced from the same exposure",
+    4: "cosmic ray, not replaced",
+    8: "cosmic ray in both exposures",
+    16: "not examined",
+    32: "suspect, left alone",
+}
+
+# For each class of uncertainty: its unit as a power of the data unit, and how an
+# array of it becomes a variance and how a variance becomes it.
+_UNCERTAINTY = {
+    "std": (1, np.square, np.sqrt),
+    "var": (2, np.positive, np.positive),
+    "ivar": (-2, np.reciprocal, np.reciprocal),
+}
+
+
+def check_ccd(ccd, name):
+    """
+    Refuse what is not a two-dimensional CCDData of real numbers.
+
+    Parameters
+    ----------
+    ccd : object
+        What the caller gave.
+    name : str
+        Name of the argument, for the message.
+
+    Raises
+    ------
+    TypeError
+        If it is no CCDData, or its numbers or uncertainty are of a wrong kind.
+    ValueError
+        If its parts have wrong shapes.
+    astropy.units.UnitsError
+        If the unit of the uncertainty does not go with the data.
+    """
+    if not isinstance(ccd, CCDData):
+        msg = (
+            f"{name} must be an astropy.nddata.CCDData (wrap an array as "
+            f"CCDData(array, unit='adu')), got {type(ccd).__name__}"
+        )
+        raise TypeError(msg)
+    data = np.asarray(ccd.data)
+    if data.dtype.kind not in "iuf":
+        msg = f"{name} must hold integers or real numbers, got dtype {data.dtype}"
+        raise TypeError(msg)
+    if data.ndim != 2 or data.size == 0:
+        msg = f"{name} must have two dimensions and some pixels, got shape {data.shape}"
+        raise ValueError(msg)
+    if ccd.mask is not None and np.shape(ccd.mask) != data.shape:
+        msg = (
+            f"the mask of {name} must have the shape of its data, "
+            f"got {np.shape(ccd.mask)} with data of {data.shape}"
+        )
+        raise ValueError(msg)
+    if ccd.uncertainty is not None:
+        _check_uncertainty(ccd, name)
+
+
+def _check_uncertainty(ccd, name):
+    kind = ccd.uncertainty.uncertainty_type
+    if kind not in _UNCERTAINTY:
+        msg = (
+            f"the uncertainty of {name} must be a StdDevUncertainty, "
+            "VarianceUncertainty or InverseVariance (wrap its array in the class that "
+            f"it is, or set it to None), got {type(ccd.uncertainty).__name__}"
+        )
+        raise TypeError(msg)
+    shape = np.shape(ccd.uncertainty.array)
+    if shape != np.shape(ccd.data):
+        msg = (
+            f"the uncertainty of {name} must have the shape of its data, "
+            f"got {shape} with data of {np.shape(ccd.data)}"
+        )
+        raise ValueError(msg)
+    kind_of_numbers = np.asarray(ccd.uncertainty.array).dtype
+    if kind_of_numbers.kind not in "iuf":
+        msg = (
+            f"the uncertainty of {name} must hold real numbers, "
+            f"got dtype {kind_of_numbers}"
+        )
+        raise TypeError(msg)
+    wanted = ccd.unit ** _UNCERTAINTY[kind][0]
+    unit = ccd.uncertainty.unit
+    if unit is not None and not unit.is_equivalent(wanted):
+        msg = (
+            f"the uncertainty of {name} must be in a unit that goes with data in "
+            f"{_text(ccd.unit)}, got {_text(unit)} (after a change of ccd.unit the "
+            "uncertainty must be set anew)"
+        )
+        raise u.UnitsError(msg)
+
+
+def _text(unit):
+    return unit.to_string() or "dimensionless"
+
+
+def same_unit(ccd, other, names):
+    """
+    Factor that brings the data of `other` to the unit of `ccd`.
+
+    Parameters
+    ----------
+    ccd, other : `~astropy.nddata.CCDData`
+        Checked frames.
+    names : tuple of str
+        Their names, for the message.
+
+    Returns
+    -------
+    factor : float
+        Usually 1.
+    """
+    try:
+        return float(other.unit.to(ccd.unit))
+    except u.UnitConversionError:
+        msg = (
+            f"{names[0]} and {names[1]} must have units that convert into each other, "
+            f"got {_text(ccd.unit)} and {_text(other.unit)}"
+        )
+        raise u.UnitsError(msg) from None
+
+
+def companion(name, image, ccd):
+    """
+    Take the arrays out of an image that goes with a frame.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for messages.
+    image : `~astropy.nddata.CCDData`, `~astropy.units.Quantity` or `~numpy.ndarray`
+        What the caller gave; a bare array is in the unit of the frame.
+    ccd : `~astropy.nddata.CCDData`
+        The checked frame.
+
+    Returns
+    -------
+    data : 2D `~numpy.ndarray`
+        Values in the unit of the frame.
+    usable : 2D bool `~numpy.ndarray`
+        As from `unpack`.
+    variances : 2D `~numpy.ndarray` or None
+        Variances in the square of that unit.
+    """
+    if not isinstance(image, CCDData):
+        if not isinstance(image, np.ndarray):
+            msg = (
+                f"{name} must be a CCDData, a Quantity or an array, "
+                f"got {type(image).__name__}"
+            )
+            raise TypeError(msg)
+        image = CCDData(u.Quantity(image, getattr(image, "unit", ccd.unit)))
+    check_ccd(image, name)
+    if image.data.shape != ccd.data.shape:
+        msg = (
+            f"{name} must have the shape of the data, "
+            f"got {image.data.shape} with data of {ccd.data.shape}"
+        )
+        raise ValueError(msg)
+    factor = same_unit(ccd, image, ("ccd", name))
+    data, usable = unpack(image)
+    variances = None if image.uncertainty is None else variance(image) * factor**2
+    return (data if factor == 1 else data * factor), usable, variances
+
+
+def unpack(ccd):
+    """
+    Take the arrays out of a frame.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        A checked frame.
+
+    Returns
+    -------
+    data : 2D `~numpy.ndarray`
+        float32 or float64 in native byte order; may be the frame's own, so it
+        must not be written to.
+    usable : 2D bool `~numpy.ndarray`
+        Neither masked, nor not finite, nor of infinite uncertainty (which is
+        how a frame says that a pixel holds no information).
+    """
+    given = np.asarray(ccd.data)
+    dtype = _float_dtype(given.dtype)
+    if dtype.itemsize not in (4, 8):  # scipy has no filters for the others
+        dtype = np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+    data = given.astype(dtype, copy=False)
+    usable = np.isfinite(data)
+    if ccd.mask is not None:
+        usable &= ~np.asarray(ccd.mask, dtype=bool)
+    if ccd.uncertainty is not None:
+        array = np.asarray(ccd.uncertainty.array)
+        ivar = ccd.uncertainty.uncertainty_type == "ivar"
+        usable &= (array != 0) if ivar else ~np.isinf(array)
+    return data, usable
+
+
+def _float_dtype(dtype):
+    """Floating type of the output: exact for every number of the input type."""
+    if dtype.kind == "f":
+        return dtype.newbyteorder("=")
+    return np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
+
+
+def variance(ccd, at=...):
+    """
+    Variance of some or all pixels, in the square of the data unit.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        A checked frame with an uncertainty.
+    at : 2D bool `~numpy.ndarray`, optional
+        Pixels wanted.
+
+    Returns
+    -------
+    variance : float64 `~numpy.ndarray`
+        NaN where the uncertainty is not a number or negative: not known.
+    """
+    _, to_variance, _ = _UNCERTAINTY[ccd.uncertainty.uncertainty_type]
+    array = np.asarray(ccd.uncertainty.array)[at].astype(np.float64)
+    array[array < 0] = np.nan
+    with np.errstate(divide="ignore", over="ignore"):
+        return to_variance(array) * _variance_factor(ccd)
+
+
+def _variance_factor(ccd):
+    """What the variance in the uncertainty's own unit is multiplied by."""
+    power, _, _ = _UNCERTAINTY[ccd.uncertainty.uncertainty_type]
+    if ccd.uncertainty.unit is None:
+        return 1.0
+    return float(ccd.uncertainty.unit.to(ccd.unit**power)) ** (2 / power)
+
+
+def repack(ccd, flagged, values, variances, *, bit, not_examined):
+    """
+    Make the cleaned frame: a copy, changed at the flagged pixels only.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        The checked input.
+    flagged : 2D bool `~numpy.ndarray`
+        Cosmic rays.
+    values : 1D `~numpy.ndarray` or None
+        New values of the flagged pixels, row by row. NaN: nothing honest can
+        replace the pixel. None: nothing is to be replaced.
+    variances : 1D `~numpy.ndarray` or None
+        Their variances; None if the frame has no uncertainty.
+    bit : int
+        Flag of the pixels that are replaced.
+    not_examined : 2D bool `~numpy.ndarray`
+        Pixels that were not looked at.
+
+    Returns
+    -------
+    cleaned : `~astropy.nddata.CCDData`
+        Shares nothing with the input.
+    counts : dict
+        Cards with the numbers of pixels flagged, replaced, kept, not examined.
+    """
+    out = ccd.copy()
+    out.data = _own(ccd.data, out.data)
+    out.mask = flagged if ccd.mask is None else np.asarray(ccd.mask, bool) | flagged
+    replaced = np.zeros(np.count_nonzero(flagged), dtype=bool)
+    if ccd.uncertainty is not None:
+        out.uncertainty.array = _own(ccd.uncertainty.array, out.uncertainty.array)
+    if values is not None:
+        replaced = np.isfinite(values)
+        at = tuple(index[replaced] for index in np.nonzero(flagged))
+        out.data[at] = values[replaced]
+        if ccd.uncertainty is not None:
+            new = np.where(replaced, variances, np.inf) / _variance_factor(ccd)
+            _, _, from_variance = _UNCERTAINTY[ccd.uncertainty.uncertainty_type]
+            with np.errstate(divide="ignore", over="ignore"):
+                out.uncertainty.array[flagged] = from_variance(new)
+    bits = np.where(replaced, bit, FLAG_NOT_REPLACED).astype(np.uint8)
+    _set_flags(out, ccd, flagged, bits, not_examined)
+    counts = {
+        "CCRNPIX": replaced.size,
+        "CCRNREPL": np.count_nonzero(replaced),
+        "CCRNKEPT": replaced.size - np.count_nonzero(replaced),
+        "CCRNEXAM": np.count_nonzero(not_examined),
+    }
+    return out, counts
+
+
+def _own(given, copied):
+    """The copy made by CCDData.copy, in the floating type of the output."""
+    dtype = _float_dtype(np.asarray(given).dtype)
+    return np.ascontiguousarray(copied, dtype=dtype)
+
+
+def owns_flags(ccd):
+    """
+    Whether the flags of a frame are those of an earlier run, or free to be set.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        The input of a cleaner.
+
+    Returns
+    -------
+    owned : bool
+        False if the caller keeps flags of another kind there.
+    """
+    if ccd.flags is None:
+        return True
+    dtype = getattr(ccd.flags, "dtype", None)
+    return dtype == np.uint8 and ccd.meta.get("CCRFLAGS") is True
+
+
+def _set_flags(out, ccd, flagged, bits, not_examined):
+    if not owns_flags(ccd):
+        return
+    flags = np.zeros(out.data.shape, dtype=np.uint8)
+    if ccd.flags is not None:
+        flags |= ccd.flags
+    flags[flagged] |= bits
+    flags[not_examined] |= FLAG_NOT_EXAMINED
+    out.flags = flags

@@ -1,0 +1,216 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What was done, as cards and HISTORY in the meta of the result."""
+
+import math
+import textwrap
+import warnings
+
+import numpy as np
+from astropy.io import fits
+
+from ccdcr import __version__
+from ccdcr._ccd import owns_flags
+
+__all__ = ["CARDS", "check_add_keyword", "detection_cards", "record"]
+
+_WIDTH = 72  # characters that fit on a HISTORY card
+_LONGEST = 65  # characters of a text that fit on a card
+
+#: Every card that is ever written, with its comment, in the order of the header.
+CARDS = {
+    "CCRVER": "version of ccdcr",
+    "CCRFUNC": "function that removed cosmic rays",
+    "CCRMETH": "method",
+    "CCRIMAGE": "which image of the set this is",
+    "CCRDY": "[pix] shift along y that was applied",
+    "CCRDX": "[pix] shift along x that was applied",
+    "CCRDYREQ": "[pix] shift along y as asked for",
+    "CCRDXREQ": "[pix] shift along x as asked for",
+    "CCROVER": "part of this image that was compared",
+    "CCRSIZEY": "[pix] rows of the median window",
+    "CCRSIZEX": "[pix] columns of the median window",
+    "CCRREF": "model that was subtracted",
+    "CCRPEAK": "[sigma] threshold of peaks",
+    "CCRTAIL": "[sigma] threshold of tails",
+    "CCRMAXSZ": "[pix] largest detection that is removed",
+    "CCRSCLIP": "LACosmic sigclip",
+    "CCRSFRAC": "LACosmic sigfrac",
+    "CCROBJL": "LACosmic objlim",
+    "CCRNITER": "LACosmic largest number of iterations",
+    "CCRSEPM": "LACosmic sepmed",
+    "CCRCLEAN": "LACosmic cleantype",
+    "CCRFSMOD": "LACosmic fsmode",
+    "CCRPSFM": "LACosmic psfmodel",
+    "CCRPSFW": "[pix] LACosmic psffwhm",
+    "CCRPSFS": "[pix] LACosmic psfsize",
+    "CCRPSFK": "LACosmic psfk",
+    "CCRPSFB": "LACosmic psfbeta",
+    "CCRINBKG": "LACosmic inbkg",
+    "CCRGAIN": "[electron/data unit] gain of the noise model",
+    "CCRRDN": "[electron] read noise of the noise model",
+    "CCRSATUR": "saturation",
+    "CCRSATHO": "where the saturation came from",
+    "CCRREG": "region that was cleaned",
+    "CCREXCL": "region that was left alone",
+    "CCRREPL": "replacement",
+    "CCRNOISE": "where the noise came from",
+    "CCRLEVEL": "[data unit] median of the difference",
+    "CCRSIGMA": "[data unit] robust sigma of the difference",
+    "CCRNPEAK": "separate peaks above the threshold",
+    "CCRNTAIL": "separate tails above the threshold",
+    "CCRNOBJ": "detections that were flagged",
+    "CCRNBIG": "detections left alone for their size",
+    "CCRNPIX": "pixels flagged as cosmic rays",
+    "CCRNREPL": "pixels flagged and replaced",
+    "CCRNKEPT": "pixels flagged and not replaced",
+    "CCRCOEXP": "pixels hit in both images by chance (expected)",
+    "CCRCOFND": "pixels hit in both images (found)",
+    "CCRNEXAM": "pixels that were not examined",
+    "CCRFLAGS": "are the flags those of ccdcr",
+}
+
+
+def detection_cards(found):
+    """
+    Cards of the counts of a detection.
+
+    Parameters
+    ----------
+    found : `~ccdcr.pixels.detect.Detection`
+        What was found.
+
+    Returns
+    -------
+    cards : dict
+        Values for some keys of `CARDS`.
+    """
+    return {
+        "CCRNPEAK": found.n_peaks,
+        "CCRNTAIL": found.n_tails,
+        "CCRNOBJ": found.n_objects,
+        "CCRNBIG": found.n_too_large,
+    }
+
+
+def check_add_keyword(add_keyword):
+    """
+    Refuse an `add_keyword` that could not be written to a header.
+
+    Parameters
+    ----------
+    add_keyword : object
+        What the caller gave.
+
+    Raises
+    ------
+    TypeError
+        If it is not True, False, None or a dict.
+    ValueError
+        If a card of the dict does not go into a FITS header.
+    """
+    if add_keyword is None or isinstance(add_keyword, bool):
+        return
+    if not isinstance(add_keyword, dict):
+        msg = (
+            "add_keyword must be True, False, None or a dict of cards, "
+            f"got {type(add_keyword).__name__}"
+        )
+        raise TypeError(msg)
+    for key, value in add_keyword.items():
+        card = value if isinstance(value, tuple) else (value,)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                str(fits.Card(key, *card))
+        except Exception as error:
+            msg = f"add_keyword must hold FITS cards, got {key!r}: {value!r} ({error})"
+            raise ValueError(msg) from None
+
+
+def record(out, before, function, cards, add_keyword):
+    """
+    Write what was done into the meta of the result.
+
+    Parameters
+    ----------
+    out, before : `~astropy.nddata.CCDData`
+        The result, whose meta is changed, and the input it was made from.
+    function : str
+        Name of the public function.
+    cards : dict
+        Values for some keys of `CARDS`.
+    add_keyword : bool, None or dict
+        True: write them. False or None: write nothing. A dict: write it instead.
+    """
+    is_header = isinstance(out.meta, fits.Header)
+    if isinstance(add_keyword, dict):
+        for key, value in add_keyword.items():
+            bare = value[0] if isinstance(value, tuple) else value
+            out.meta[key] = value if is_header else bare
+        return
+    if not add_keyword:
+        return
+    cards = {"CCRVER": __version__, "CCRFUNC": function, **cards}
+    cards["CCRFLAGS"] = owns_flags(before)
+    for key in CARDS:  # cards describe the last run only
+        if key in out.meta:
+            del out.meta[key]
+    for key in [key for key in CARDS if key in cards]:
+        value = _plain(cards[key])
+        if isinstance(value, str) and len(value) > _LONGEST:
+            value = value[: _LONGEST - 3] + "..."
+        out.meta[key] = _card(value, CARDS[key]) if is_header else value
+    lines = _history(function, cards)
+    if is_header:
+        for line in lines:
+            out.meta.add_history(line)
+    else:
+        out.meta["HISTORY"] = _appended(out.meta.get("HISTORY"), lines)
+
+
+def _card(value, comment):
+    """With the comment where there is room for it: a cut comment is a warning."""
+    fits_in = not isinstance(value, str) or len(value) + len(comment) <= 65
+    return (value, comment) if fits_in else value
+
+
+def _history(function, cards):
+    """One heading, then every value: readable, and no line longer than a card."""
+    values = " ".join(
+        # only the spaces between the values may be broken at
+        f"{key}={_plain(value)}".replace(" ", "\N{NO-BREAK SPACE}")
+        for key, value in cards.items()
+        if key not in ("CCRVER", "CCRFUNC")
+    )
+    lines = textwrap.wrap(values, _WIDTH - 2, break_on_hyphens=False)
+    lines = [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+    return [f"ccdcr {cards['CCRVER']} {function}", *(f"  {line}" for line in lines)]
+
+
+def _appended(history, lines):
+    """
+    HISTORY of a dict, as a text that astropy can write.
+
+    astropy cuts a long text into cards of 72 characters: filled up to that, each
+    line gets a card of its own.
+    """
+    text = "".join(line.ljust(_WIDTH) for line in lines)
+    if not history:
+        return text
+    if isinstance(history, list):
+        return [*history, *lines]
+    history = str(history)
+    return history.ljust(-(-len(history) // _WIDTH) * _WIDTH) + text
+
+
+def _plain(value):
+    """A number, bool or ASCII text; 'none' for None and for what is not finite."""
+    if value is None:
+        return "none"
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else "none"
+    return " ".join(str(value).encode("ascii", "replace").decode().split())

@@ -1,0 +1,205 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Any way of naming a part of an image, turned into a boolean array."""
+
+import contextlib
+import re
+
+import numpy as np
+
+__all__ = ["allowed_pixels", "describe"]
+
+_RANGE = re.compile(r"\s*(?:(\*)|(\d+)\s*(?::\s*(\d+))?)\s*")
+_FORMS = (
+    "a FITS section like '[1:100,20:40]', a tuple of two slices, a boolean array, "
+    "a pixel or sky region, or a list of these"
+)
+
+
+def allowed_pixels(region, exclude, ccd):
+    """
+    Find the pixels that may be cleaned.
+
+    Parameters
+    ----------
+    region, exclude : object
+        What the caller gave; None is everywhere and nowhere.
+    ccd : `~astropy.nddata.CCDData`
+        The frame whose shape and WCS count.
+
+    Returns
+    -------
+    allowed : 2D bool `~numpy.ndarray` or None
+        None if every pixel is allowed.
+    """
+    if region is None and exclude is None:
+        return None
+    shape = ccd.data.shape
+    if region is None:
+        allowed = np.ones(shape, dtype=bool)
+    else:
+        allowed = _mask(region, shape, ccd.wcs, "region")
+    if exclude is not None:
+        allowed &= ~_mask(exclude, shape, ccd.wcs, "exclude")
+    return allowed
+
+
+def describe(region):
+    """
+    Say in a few words what a region is, for the header.
+
+    Parameters
+    ----------
+    region : object
+        Any form that `allowed_pixels` takes.
+
+    Returns
+    -------
+    text : str
+        Sections and slices as FITS sections; others by class.
+    """
+    if region is None:
+        return "none"
+    if isinstance(region, str):
+        return region.replace(" ", "")
+    if isinstance(region, slice):
+        region = (region, slice(None))
+    if isinstance(region, np.ndarray):
+        return f"array of {np.count_nonzero(region)} pixels"
+    if _is_slices(region):
+        return "[" + ",".join(_describe_slice(item) for item in region[::-1]) + "]"
+    if hasattr(region, "__getitem__"):  # regions.Regions has no __iter__
+        return ";".join(describe(item) for item in region) or "none"
+    return str(region).replace("Region: ", "")
+
+
+def _describe_slice(item):
+    if not isinstance(item, slice):
+        return f"{item + 1}" if item >= 0 else f"{item}"
+    if item.step in (None, 1) and (item.start or 0) >= 0 and (item.stop or 0) >= 0:
+        start = (item.start or 0) + 1
+        if item.start is None and item.stop is None:
+            return "*"
+        return f"{start}:{'end' if item.stop is None else item.stop}"
+    return f"{item.start}:{item.stop}:{item.step} (numpy)"
+
+
+def _is_slices(region):
+    return (
+        isinstance(region, tuple)
+        and len(region) > 0
+        and all(isinstance(item, (slice, int, np.integer)) for item in region)
+    )
+
+
+def _mask(region, shape, wcs, name):
+    """Boolean array of one region or of the union of several."""
+    if isinstance(region, str):
+        return _from_slices(_parse_section(region, shape, name), shape, name)
+    if isinstance(region, slice):
+        region = (region, slice(None))
+    if isinstance(region, np.ndarray):
+        return _from_array(region, shape, name)
+    if _is_slices(region):
+        return _from_slices(region, shape, name)
+    if hasattr(region, "to_pixel") or hasattr(region, "to_mask"):
+        return _from_region(region, shape, wcs, name)
+    if isinstance(region, dict) or not hasattr(region, "__getitem__"):
+        msg = f"{name} must be {_FORMS}, got {type(region).__name__}"
+        raise TypeError(msg)
+    mask = np.zeros(shape, dtype=bool)
+    items = list(region)
+    if not items and name == "region":
+        msg = "region must name a part of the image, got an empty list"
+        raise ValueError(msg)
+    for item in items:
+        mask |= _mask(item, shape, wcs, name)
+    return mask
+
+
+def _parse_section(text, shape, name):
+    """Slices of a FITS section: 1-based, x first, ends included, inside the image."""
+    body = text.strip()
+    if not (body.startswith("[") and body.endswith("]")):
+        msg = f"{name} must be a FITS section like '[1:100,20:40]', got {text!r}"
+        raise ValueError(msg)
+    axes = body[1:-1].split(",")
+    if len(axes) != 2:
+        msg = f"{name} must be a FITS section of two axes, x first, got {text!r}"
+        raise ValueError(msg)
+    slices = []
+    for axis, length in zip(axes, shape[::-1], strict=True):
+        match = _RANGE.fullmatch(axis)
+        if match is None:
+            msg = (
+                f"{name} must be a FITS section of whole numbers like '[1:100,20:40]', "
+                f"got {text!r}"
+            )
+            raise ValueError(msg)
+        whole, first, last = match.groups()
+        start, stop = (1, length) if whole else (int(first), int(last or first))
+        if not 1 <= start <= stop <= length:
+            msg = (
+                f"{name} must lie inside the image (x from 1 to {shape[1]}, y from 1 "
+                f"to {shape[0]}, lower limit first), got {text!r}"
+            )
+            raise ValueError(msg)
+        slices.append(slice(start - 1, stop))
+    return tuple(slices[::-1])
+
+
+def _from_slices(slices, shape, name):
+    mask = np.zeros(shape, dtype=bool)
+    if len(slices) != 2:
+        msg = f"{name} must be two slices (rows, columns), got {slices!r}"
+        raise ValueError(msg)
+    with contextlib.suppress(IndexError):  # beyond the image: told below
+        mask[slices] = True
+    return _not_empty(mask, slices, name)
+
+
+def _from_array(array, shape, name):
+    if array.dtype != bool:
+        msg = f"{name} must be a boolean array, got dtype {array.dtype}"
+        raise TypeError(msg)
+    if array.shape != shape:
+        msg = f"{name} must have the shape of the data {shape}, got {array.shape}"
+        raise ValueError(msg)
+    return array.copy()
+
+
+def _from_region(region, shape, wcs, name):
+    """
+    Mask of a region of the regions package.
+
+    A sky region goes through the WCS; a pixel belongs to a region if its centre
+    does, which is also what DS9 does.
+    """
+    pixel_region = region
+    if hasattr(region, "to_pixel"):
+        if wcs is None:
+            msg = f"{name} must be in pixels when the frame has no WCS, got {region!r}"
+            raise ValueError(msg)
+        pixel_region = region.to_pixel(wcs)
+    if getattr(region, "meta", {}).get("include", True) in (False, "-"):
+        msg = (
+            f"{name} must be a region that includes (give an excluding one without its "
+            f"minus sign as exclude), got {region!r}"
+        )
+        raise ValueError(msg)
+    try:
+        image = pixel_region.to_mask(mode="center").to_image(shape)
+    except NotImplementedError:
+        msg = f"{name} must be a region with an area, got {region!r}"
+        raise ValueError(msg) from None
+    mask = np.zeros(shape, dtype=bool) if image is None else np.asarray(image) > 0
+    return _not_empty(mask, region, name)
+
+
+def _not_empty(mask, region, name):
+    if not mask.any():
+        msg = (
+            f"{name} must hold pixels of the image, which has shape {mask.shape}, "
+            f"got {region!r}"
+        )
+        raise ValueError(msg)
+    return mask

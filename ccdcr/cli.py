@@ -1,0 +1,272 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The command ``ccdcr``: what the functions do, on files."""
+
+import argparse
+import inspect
+import sys
+from pathlib import Path
+
+import numpy as np
+from astropy.nddata import CCDData
+
+import ccdcr
+
+__all__ = ["main"]
+
+_DONE, _FAILED, _WRONG_USE = 0, 1, 2
+
+
+def main(arguments=None):
+    """
+    Run the command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        The words after ``ccdcr``; by default those of the process.
+
+    Returns
+    -------
+    status : int
+        0 if all was done, 1 if some inputs failed; wrong use exits with 2.
+    """
+    from astropy import log
+
+    log.setLevel("WARNING")  # units that were asked for are no news
+    parser = _parser()
+    options = vars(parser.parse_args(arguments))
+    _check_use(parser, options)
+    return options.pop("run")(**options)
+
+
+def _check_use(parser, options):
+    """Try the options that do not depend on the frame, before any file is opened."""
+    cleaner = options.pop("cleaner", None)
+    if cleaner is None:
+        return
+    options["cleaner"] = cleaner
+    frame = CCDData(np.zeros((1, 1)), unit="adu")
+    frames = (frame, frame) if cleaner == "pair" else (frame,)
+    names = inspect.signature(getattr(ccdcr, f"cosmicray_{cleaner}")).parameters
+    skipped = {"shift", "region", "exclude", "gain", "readnoise"}
+    given = _given({k: v for k, v in options.items() if k in set(names) - skipped})
+    try:
+        getattr(ccdcr, f"cosmicray_{cleaner}")(*frames, **given)
+    except (TypeError, ValueError) as error:
+        parser.error(str(error))
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="ccdcr", description="Remove cosmic rays from CCD frames in FITS files."
+    )
+    version = f"ccdcr {ccdcr.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_demo(commands)
+    _add_pair(commands)
+    _add_median(commands)
+    _add_lacosmic(commands)
+    _add_report(commands)
+    return parser
+
+
+def _add(commands, name, run, text, example):
+    command = commands.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_demo(commands):
+    text = "Clean a real frame and a simulated pair, and draw what was done."
+    command = _add(commands, "demo", _demo, text, "ccdcr demo")
+    command.add_argument("--output", default="ccdcr-demo", help="folder to write to")
+    _add_overwrite(command)
+
+
+def _add_pair(commands):
+    text = "Clean two equivalent exposures by their difference."
+    example = "ccdcr pair a.fits b.fits --shift -4 0 --exclude '[568:594,85:205]'"
+    command = _add(commands, "pair", _pair, text, example)
+    command.set_defaults(cleaner="pair")
+    command.add_argument("file1", help="first exposure")
+    command.add_argument("file2", help="second exposure")
+    command.add_argument(
+        "--output",
+        nargs=2,
+        metavar=("OUT1", "OUT2"),
+        help="names of the results (default: the input names with _crclean)",
+    )
+    command.add_argument(
+        "--shift",
+        nargs=2,
+        type=float,
+        metavar=("DY", "DX"),
+        help="pixel [y, x] of the first is pixel [y-DY, x-DX] of the second",
+    )
+    _add_thresholds(command)
+    _add_common(command, ["other", "local", "none"])
+
+
+def _add_median(commands):
+    text = "Clean single exposures by their difference from a median filter."
+    command = _add(
+        commands, "median", _single, text, "ccdcr median *.fits --size 9 3 --unit adu"
+    )
+    command.set_defaults(cleaner="median")
+    _add_many(command)
+    command.add_argument(
+        "--size", nargs=2, type=int, metavar=("ROWS", "COLUMNS"), help="window"
+    )
+    _add_thresholds(command)
+    _add_common(command, ["median", "local", "none"])
+
+
+def _add_lacosmic(commands):
+    text = "Clean single exposures with LACosmic (astroscrappy)."
+    example = "ccdcr lacosmic a.fits --gain 1.5 --readnoise 10 --sigclip 7"
+    command = _add(commands, "lacosmic", _single, text, example)
+    command.set_defaults(cleaner="lacosmic")
+    _add_many(command)
+    for name, meaning in (
+        ("sigclip", "detection limit in sigma"),
+        ("sigfrac", "limit for neighbours, as a fraction of that"),
+        ("objlim", "least contrast between Laplacian and fine structure"),
+        ("gain", "electrons per data unit"),
+        ("readnoise", "read noise in electron"),
+        ("saturation", "level in the data unit"),
+    ):
+        command.add_argument(f"--{name}", type=float, help=meaning)
+    command.add_argument("--niter", type=int, help="largest number of iterations")
+    _add_common(command, ["lacosmic", "local", "none"])
+
+
+def _add_report(commands):
+    text = "List the cosmic rays that were removed from a file."
+    example = "ccdcr report a_crclean.fits a.fits --output a_cosmics.ecsv"
+    command = _add(commands, "report", _report, text, example)
+    command.add_argument("after", help="the cleaned file")
+    command.add_argument("before", help="the file it was made from")
+    command.add_argument("--output", help="write the table there (.ecsv, .fits, .csv)")
+    command.add_argument("--unit", help="unit of the images without BUNIT")
+    _add_overwrite(command)
+
+
+def _add_many(command):
+    command.add_argument("files", nargs="+", metavar="file", help="exposures")
+    command.add_argument(
+        "--output-dir", help="folder of the results (default: that of the input)"
+    )
+
+
+def _add_thresholds(command):
+    command.add_argument("--sigma-peak", type=float, help="threshold of peaks (10)")
+    command.add_argument("--sigma-tail", type=float, help="threshold of tails (3)")
+    command.add_argument(
+        "--max-size", type=int, help="leave larger detections alone (pixels)"
+    )
+
+
+def _add_common(command, replacements):
+    for name, meaning in (("region", "clean only here"), ("exclude", "not here")):
+        command.add_argument(
+            f"--{name}",
+            action="append",
+            metavar="[X1:X2,Y1:Y2]",
+            help=f"{meaning}; may be given several times",
+        )
+    command.add_argument("--replacement", choices=replacements, help="what goes there")
+    command.add_argument("--unit", help="unit of the images without BUNIT, like adu")
+    _add_overwrite(command)
+
+
+def _add_overwrite(command):
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace files that exist"
+    )
+
+
+def _given(options):
+    """The options that were used, in the words of the functions."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if given.get("replacement") == "none":
+        given["replacement"] = None
+    return given
+
+
+def _result_name(path, folder=None):
+    """Name of the result: the input's, with _crclean before the suffixes."""
+    path = Path(path)
+    suffixes = ""
+    while path.suffix in {".gz", ".fits", ".fit", ".fts", ".fz"}:
+        suffixes = path.suffix + suffixes
+        path = path.with_suffix("")
+    name = f"{path.name}_crclean{suffixes.removesuffix('.fz') or '.fits'}"
+    return str((path.parent if folder is None else Path(folder)) / name)
+
+
+def _tell(paths, failure):
+    """One line on the error stream for one failure."""
+    sentence = " ".join(str(failure).split()) or type(failure).__name__
+    prefix = "" if any(str(path) in sentence for path in paths) else f"{paths[0]}: "
+    print(f"ccdcr: {prefix}{sentence}", file=sys.stderr)
+    return _FAILED
+
+
+def _pair(cleaner, file1, file2, output, **options):
+    out1, out2 = output or (_result_name(file1), _result_name(file2))
+    try:
+        clean = getattr(ccdcr.files, f"clean_{cleaner}")
+        reports = clean(file1, file2, out1, out2, **_given(options))
+    except Exception as failure:
+        return _tell([file1, file2, out1, out2], failure)
+    for out, report in zip((out1, out2), reports, strict=True):
+        print(f"{out}: {report}")
+    return _DONE
+
+
+def _single(cleaner, files, output_dir, **options):
+    clean = getattr(ccdcr.files, f"clean_{cleaner}")
+    status = _DONE
+    for path in files:  # one that fails must not cost the others
+        out = _result_name(path, output_dir)
+        try:
+            print(f"{out}: {clean(path, out, **_given(options))}")
+        except Exception as failure:
+            status = _tell([path, out], failure)
+    return status
+
+
+def _report(after, before, output, unit, overwrite):
+    try:
+        frames = [ccdcr.files.read(path, unit=unit) for path in (after, before)]
+        report = ccdcr.cosmicray_report(*frames)
+        print(report)
+        if output is None:
+            report.table.pprint(max_lines=-1, max_width=-1)
+        else:
+            report.table.write(output, overwrite=overwrite)
+            print(f"table: {output}")
+    except Exception as failure:
+        return _tell([after, before], failure)
+    return _DONE
+
+
+def _demo(output, overwrite):
+    from ccdcr.demo import run
+
+    try:
+        run(output, overwrite=overwrite)
+    except Exception as failure:
+        return _tell([output], failure)
+    return _DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What ``ccdcr demo`` does: a real frame, and a pair whose truth is known."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.nddata import CCDData, VarianceUncertainty
+from scipy import ndimage
+
+from ccdcr import files, simulate
+from ccdcr.lacosmic import cosmicray_lacosmic
+from ccdcr.report import cosmicray_report
+
+__all__ = ["real_frame", "run", "simulated_pair"]
+
+_READNOISE = 4.24  # of the real frame, in electron
+_TRACKS = 25
+
+
+def run(folder, *, overwrite=False):
+    """
+    Clean the demonstration frames; write files and figures; tell what was done.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where to write; made if it does not exist.
+    overwrite : bool, optional
+        Whether to write into a folder that exists.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder exists and `overwrite` is not set.
+    """
+    folder = Path(folder)
+    if folder.exists() and not overwrite:
+        msg = f"{folder}: exists; give --overwrite to write into it"
+        raise FileExistsError(msg)
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = importlib.util.find_spec("matplotlib") is not None
+    frame = real_frame()
+    frame.write(folder / "gmos.fits", overwrite=True)
+    _tell(
+        "A real frame: part of a long-slit spectrum of 90 s taken with GMOS-S, with "
+        "sky lines\nand two long cosmic rays, in electron, with its variance: gmos.fits"
+    )
+    for cleaner, options in (
+        ("lacosmic", {}),
+        ("median", {"size": (15, 5)}),  # long along the sky lines
+    ):
+        target = folder / f"gmos_{cleaner}.fits"
+        clean = getattr(files, f"clean_{cleaner}")
+        report = clean(folder / "gmos.fits", target, overwrite=True, **options)
+        _tell(f"cosmicray_{cleaner} found {report}: {target.name}")
+        _draw(target, folder / "gmos.fits", figures)
+    _pair(frame, folder, figures)
+    _tell(
+        f"\nEverything is in {folder}. In the cleaned files the extension CRMASK holds "
+        "the cosmic\nrays, MASK all bad pixels, UNCERT the uncertainty, CRFLAGS how each "
+        "pixel was treated,\nand the header what was done (cards CCR..., and HISTORY)."
+    )
+    if not figures:
+        _tell("No figures: they need matplotlib (python -m pip install matplotlib).")
+    else:
+        _tell("Look at the figures (.png) first.")
+
+
+def _pair(frame, folder, figures):
+    """Make the pair, clean it, and compare with what was put in."""
+    exposures, charges, noise = simulated_pair(frame)
+    paths = [folder / f"pair_{number}.fits" for number in (1, 2)]
+    targets = [folder / f"pair_{number}_crclean.fits" for number in (1, 2)]
+    for exposure, path in zip(exposures, paths, strict=True):
+        exposure.write(path, overwrite=True)
+    reports = files.clean_pair(*paths, *targets, overwrite=True)
+    _tell(
+        f"\nA pair whose truth is known: that frame as LACosmic left it, twice, with "
+        f"fresh noise\nand {_TRACKS} simulated muon tracks in each: "
+        f"{paths[0].name}, {paths[1].name}"
+    )
+    for report, charge, target, path in zip(
+        reports, charges, targets, paths, strict=True
+    ):
+        table = target.with_name(f"{path.stem}_cosmics.ecsv")
+        report.table.write(table, overwrite=True)
+        _tell(f"cosmicray_pair found {report}: {target.name}, list in {table.name}")
+        hit = charge > 3 * noise
+        near = ndimage.binary_dilation(charge > 0, np.ones((3, 3)))
+        completeness = (report.mask & hit).sum() / hit.sum()
+        purity = (report.mask & near).sum() / max(1, report.n_pixels)
+        _tell(
+            f"    truth: {100 * completeness:.1f} % of the {hit.sum()} pixels that a "
+            f"track raised by more than 3 sigma\n    were found; {100 * purity:.1f} % of "
+            "the pixels found lie within 1 pixel of a track"
+        )
+        _draw(target, path, figures)
+    reports[0].table[:5].pprint(max_width=-1)
+
+
+def real_frame():
+    """
+    Read the GMOS frame that astroscrappy ships.
+
+    Returns
+    -------
+    frame : `~astropy.nddata.CCDData`
+        Part of a long-slit spectrum, in electron, with its variance.
+    """
+    package = Path(importlib.util.find_spec("astroscrappy").origin).parent
+    with fits.open(package / "tests" / "data" / "gmos.fits", memmap=False) as hdus:
+        header = fits.Header(
+            [
+                hdus[0].header.cards[key]
+                for key in ("OBJECT", "INSTRUME", "TELESCOP", "EXPTIME")
+            ]
+        )
+        return CCDData(
+            hdus["SCI"].data.astype(np.float32),
+            uncertainty=VarianceUncertainty(hdus["VAR"].data.astype(np.float32)),
+            unit="electron",
+            meta=header,
+        )
+
+
+def simulated_pair(frame):
+    """
+    Make two exposures of what a frame shows, with tracks of muons.
+
+    Parameters
+    ----------
+    frame : `~astropy.nddata.CCDData`
+        A frame in electron with an uncertainty.
+
+    Returns
+    -------
+    exposures : list of `~astropy.nddata.CCDData`
+        The two exposures.
+    charges : list of `~numpy.ndarray`
+        What the tracks added.
+    noise : 2D `~numpy.ndarray`
+        Standard deviation of either without tracks.
+    """
+    rng = np.random.default_rng(2001)
+    scene = np.maximum(cosmicray_lacosmic(frame).data, 0)
+    variance = scene + _READNOISE**2
+    exposures, charges = [], []
+    for _ in range(2):
+        data = rng.normal(scene, np.sqrt(variance)).astype(np.float32)
+        estimate = np.maximum(data, 0) + np.float32(_READNOISE**2)
+        exposure = CCDData(
+            data,
+            uncertainty=VarianceUncertainty(estimate),
+            unit="electron",
+            meta=frame.meta.copy(),
+        )
+        exposure, charge = simulate.inject(exposure, _TRACKS, rng=rng)
+        exposures.append(exposure)
+        charges.append(charge)
+    return exposures, charges, np.sqrt(variance)
+
+
+def _draw(after, before, figures):
+    if not figures:
+        return
+    from ccdcr.plot import plot_cleaning
+
+    frames = files.read(after), files.read(before)
+    figure = plot_cleaning(*frames, title=f"{before.name} and {after.name}")
+    picture = after.with_suffix(".png")
+    figure.savefig(picture, dpi=110, metadata={"Software": None})
+    _tell(f"    figure: {picture.name}")
+
+
+def _tell(text):
+    print(text)

@@ -1,0 +1,333 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Two exposures of the same: what one has and the other has not is a cosmic ray."""
+
+import math
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from astropy.nddata import CCDData
+
+from ccdcr import _options
+from ccdcr._ccd import (
+    FLAG_LOCAL,
+    FLAG_OTHER,
+    check_ccd,
+    repack,
+    same_unit,
+    unpack,
+    variance,
+)
+from ccdcr._log import check_add_keyword, detection_cards, record
+from ccdcr._regions import allowed_pixels, describe
+from ccdcr.exceptions import CosmicRayWarning
+from ccdcr.pixels.detect import above, hysteresis
+from ccdcr.pixels.difference import middle_and_sigma, overlap
+from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
+
+__all__ = ["cosmicray_pair"]
+
+_SIGMAS = (10, 3)  # the published thresholds of peaks and tails
+
+
+def cosmicray_pair(
+    ccd1,
+    ccd2,
+    *,
+    shift=(0, 0),
+    method="classic",
+    sigma_peak=None,
+    sigma_tail=None,
+    max_size=None,
+    region=None,
+    exclude=None,
+    replacement="auto",
+    add_keyword=True,
+):
+    r"""
+    Remove cosmic rays from two equivalent exposures by their difference.
+
+    What one exposure has and the other has not is a cosmic ray. Its pixels are
+    replaced from the other exposure, and carry the uncertainty they have there.
+
+    Parameters
+    ----------
+    ccd1, ccd2 : `~astropy.nddata.CCDData`
+        The exposures: two-dimensional, of one shape, in units that convert into
+        each other; equal in exposure time and pointing but for `shift`. Pixels
+        are compared with pixels: the WCS is not used.
+    shift : tuple of float, optional
+        ``(dy, dx)`` in pixels: ``ccd1[y, x]`` is compared with
+        ``ccd2[y - dy, x - dx]``. It is what `scipy.ndimage.shift` would need to
+        move `ccd2` onto `ccd1`. Fractions are rounded to the nearest pixel.
+    method : {'classic'}, optional
+        ``'classic'``: one threshold for the whole difference image, as in the
+        teareduce cookbook.
+    sigma_peak, sigma_tail : float, optional
+        A pixel is a peak if the difference exceeds its median by more than
+        `sigma_peak` robust standard deviations, and belongs to the tail of that
+        peak if it is connected with it (through edges, not corners) by pixels
+        that exceed `sigma_tail`. Default: 10 and 3.
+    max_size : int, optional
+        Detections of more pixels are left alone. Default: no limit.
+    region, exclude : optional
+        Where to clean and where not to, in pixels of `ccd1`: a FITS section like
+        ``'[1:100,20:40]'``, a tuple of two slices in numpy order, a boolean array,
+        a region of the ``regions`` package (sky regions need a WCS), or a list of
+        these. Statistics are taken over all pixels all the same.
+    replacement : {'auto', 'other', 'local', None}, optional
+        ``'other'``, which is also ``'auto'``: the pixel of the other exposure plus
+        the difference of level. ``'local'``: a Gaussian-weighted mean of good
+        neighbours in the same exposure. None: value and uncertainty stay, only
+        the mask tells.
+    add_keyword : bool, None or dict, optional
+        True: what was done is written into the meta. False or None: nothing is
+        written. A dict: its items are written instead.
+
+    Returns
+    -------
+    cleaned1, cleaned2 : `~astropy.nddata.CCDData`
+        New frames. ``cleaned1.mask & ~ccd1.mask`` are the cosmic rays of the first.
+        The bits of ``flags`` tell how each pixel was treated (1 replaced from the
+        other exposure, 2 replaced from its neighbours, 4 not replaced, 16 not
+        examined). Integers come back as floating numbers.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a wrong kind.
+    ValueError
+        If shapes or options do not fit, or the shift leaves nothing to compare.
+    astropy.units.UnitsError
+        If units do not fit.
+
+    Warns
+    -----
+    CosmicRayWarning
+        If one exposure has an uncertainty and the other has none.
+
+    See Also
+    --------
+    cosmicray_median, cosmicray_lacosmic, cosmicray_report
+
+    Notes
+    -----
+    With :math:`d = I_1 - I_2` over the overlap, :math:`m` its median and
+    :math:`s = 0.7413\,(p_{75} - p_{25})`, cosmic rays of the first exposure
+    exceed :math:`m + 10 s` at the peak and :math:`m + 3 s` in the tail; those of
+    the second lie as far below. They are replaced by :math:`I_2 + m` and
+    :math:`I_1 - m`.
+
+    Pixels that are masked or not finite are never flagged, replaced, read as a
+    replacement or counted in a statistic, and make their partner in the other
+    exposure not examined. A replaced pixel whose partner has an uncertainty that
+    is not a number keeps its value, and its uncertainty becomes infinite. If
+    neither frame has an uncertainty, none is made.
+
+    A pair cannot tell a cosmic ray from anything else that changed: do not use
+    this on variable stars, moving objects or resampled frames, and look at what
+    was removed around stars and emission lines when seeing or pointing differ.
+    One pixel that is hit in both exposures is not seen.
+
+    The method is that of ``cr2images`` of teareduce [1]_. Three things differ,
+    for the promises made above: masks and non-finite pixels are honoured, integers
+    become floating numbers, and outside `region` nothing is changed even where
+    a cosmic ray reaches out of it.
+
+    References
+    ----------
+    .. [1] Cardiel N., teareduce cookbook, "Automatic Cosmic Ray Removal in Double
+       Exposures".
+
+    Examples
+    --------
+    Two exposures of a flat sky of 100, one of them with a hit of three pixels:
+
+    >>> import numpy as np
+    >>> from astropy.nddata import CCDData
+    >>> import ccdcr
+    >>> rng = np.random.default_rng(1)
+    >>> first = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
+    >>> second = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
+    >>> first.data[20, 10:13] += 2000
+    >>> clean1, clean2 = ccdcr.cosmicray_pair(first, second)
+    >>> print(clean1.mask.sum(), clean2.mask.sum())
+    3 0
+    >>> print(clean1.meta["CCRNPIX"], clean1.meta["CCRREPL"])
+    3 other
+    """
+    factor = _check_frames(ccd1, ccd2)
+    _options.check_choice("method", method, ("classic",))
+    sigmas = _options.check_thresholds(sigma_peak, sigma_tail, _SIGMAS)
+    max_size = _options.check_max_size(max_size)
+    _options.check_choice("replacement", replacement, ("auto", "other", "local", None))
+    replacement = "other" if replacement == "auto" else replacement
+    check_add_keyword(add_keyword)
+    used = _check_shift(shift, ccd1.data.shape)
+    allowed = allowed_pixels(region, exclude, ccd1)
+    if replacement == "other":
+        _warn_of_missing_noise(ccd1, ccd2)
+
+    parts = overlap(ccd1.data.shape, used)
+    first = _Exposure(ccd1, *unpack(ccd1), parts[0], 1.0)
+    second = _Exposure(ccd2, *unpack(ccd2), parts[1], factor)
+    compared = _compare(first, second, sigmas, allowed, max_size)
+    cards = {
+        "CCRMETH": method,
+        "CCRDY": used[0],
+        "CCRDX": used[1],
+        "CCRDYREQ": float(shift[0]),
+        "CCRDXREQ": float(shift[1]),
+        "CCRPEAK": sigmas[0],
+        "CCRTAIL": sigmas[1],
+        "CCRMAXSZ": max_size,
+        "CCRREG": describe(region),
+        "CCREXCL": describe(exclude),
+        "CCRREPL": replacement,
+        "CCRNOISE": _noise_source(ccd1, ccd2),
+        **compared.cards(),
+    }
+    cleaned = []
+    for own, other, sign in ((first, second, 1), (second, first, -1)):
+        out, counts = _clean(own, other, compared, sign, replacement)
+        image = {
+            "CCRIMAGE": 1 if sign > 0 else 2,
+            "CCROVER": describe(own.part),
+            **detection_cards(compared.found[sign]),
+            **counts,
+        }
+        record(out, own.ccd, "cosmicray_pair", cards | image, add_keyword)
+        cleaned.append(out)
+    return tuple(cleaned)
+
+
+class _Exposure(NamedTuple):
+    """One exposure: its frame, its arrays, and where it overlaps with the other."""
+
+    ccd: CCDData
+    data: np.ndarray
+    usable: np.ndarray
+    part: tuple
+    factor: float  # brings its data to the unit of the first exposure
+
+    def overlap(self):
+        data = self.data[self.part]
+        return data if self.factor == 1 else data * self.factor
+
+    def full(self, mask):
+        """Put a mask of the overlap where it belongs in the whole frame."""
+        whole = np.zeros(self.data.shape, dtype=bool)
+        whole[self.part] = mask
+        return whole
+
+
+class _Comparison(NamedTuple):
+    """What the difference of two exposures tells."""
+
+    level: float
+    sigma: float
+    examined: np.ndarray
+    found: dict  # by the sign of the cosmic ray in the difference
+
+    def cards(self):
+        numbers = [np.count_nonzero(f.flagged) for f in self.found.values()]
+        n_pixels = max(1, np.count_nonzero(self.examined))
+        return {
+            "CCRLEVEL": self.level,
+            "CCRSIGMA": self.sigma,
+            "CCRCOEXP": numbers[0] * numbers[1] / n_pixels,
+        }
+
+
+def _compare(first, second, sigmas, allowed, max_size):
+    """Find what sticks out of the difference, on either side."""
+    usable = first.usable[first.part] & second.usable[second.part]
+    with np.errstate(over="ignore", invalid="ignore"):
+        difference = first.overlap() - second.overlap()
+    usable &= np.isfinite(difference)
+    level, sigma = middle_and_sigma(difference[usable])
+    if allowed is not None:
+        allowed = allowed[first.part]
+    found = {}
+    for sign in (1, -1):
+        signed = difference if sign > 0 else -difference
+        peak, tail = (above(signed, sign * level + s * sigma) & usable for s in sigmas)
+        found[sign] = hysteresis(peak, tail, allowed=allowed, max_size=max_size)
+    examined = usable if allowed is None else usable & allowed
+    return _Comparison(level, sigma, examined, found)
+
+
+def _clean(own, other, compared, sign, replacement):
+    """Replace what sticks out of one exposure, from the other or from around it."""
+    found = compared.found[sign].flagged
+    flagged = own.full(found)
+    values = variances = None
+    if replacement == "other":
+        offset = sign * compared.level / own.factor
+        at = other.full(found)
+        ratio = other.factor / own.factor
+        values = other.data[at] * np.float64(ratio) + offset
+        if own.ccd.uncertainty is not None and other.ccd.uncertainty is not None:
+            variances = variance(other.ccd, at) * ratio**2
+            values[np.isnan(variances)] = np.nan
+        elif own.ccd.uncertainty is not None:
+            noise = (compared.sigma / own.factor) ** 2 / 2
+            variances = np.full(values.size, noise if noise > 0 else np.inf)
+    elif replacement == "local":
+        noise = None if own.ccd.uncertainty is None else variance(own.ccd)
+        donors = own.usable & ~flagged
+        values, variances = from_neighbours(own.data, noise, donors, flagged, GAUSSIAN)
+    return repack(
+        own.ccd,
+        flagged,
+        values,
+        variances,
+        bit=FLAG_OTHER if replacement == "other" else FLAG_LOCAL,
+        not_examined=~own.full(compared.examined),
+    )
+
+
+def _check_frames(ccd1, ccd2):
+    """Two frames of one shape; the factor between their units."""
+    check_ccd(ccd1, "ccd1")
+    check_ccd(ccd2, "ccd2")
+    if ccd1.data.shape != ccd2.data.shape:
+        msg = (
+            "ccd1 and ccd2 must have one shape, "
+            f"got {ccd1.data.shape} and {ccd2.data.shape}"
+        )
+        raise ValueError(msg)
+    return same_unit(ccd1, ccd2, ("ccd1", "ccd2"))
+
+
+def _check_shift(shift, shape):
+    """Two finite numbers that leave an overlap, rounded to the nearest pixel."""
+    msg = f"shift must be two finite numbers (dy, dx) in pixels, got {shift!r}"
+    try:
+        dy, dx = (
+            _options.check_number("shift", step, least=-math.inf) for step in shift
+        )
+    except (TypeError, ValueError) as error:
+        raise type(error)(msg) from None
+    used = round(dy), round(dx)
+    if overlap(shape, used) is None:
+        msg = f"shift must leave an overlap of images of {shape} pixels, got {shift!r}"
+        raise ValueError(msg)
+    return used
+
+
+def _warn_of_missing_noise(ccd1, ccd2):
+    if (ccd1.uncertainty is None) != (ccd2.uncertainty is None):
+        name = "ccd1" if ccd1.uncertainty is None else "ccd2"
+        msg = (
+            f"{name} has no uncertainty: the noise of both exposures is estimated from "
+            "the scatter of their difference"
+        )
+        warnings.warn(msg, CosmicRayWarning, stacklevel=3)
+
+
+def _noise_source(ccd1, ccd2):
+    with_noise = sum(ccd.uncertainty is not None for ccd in (ccd1, ccd2))
+    return ("none given, none made", "scatter of the difference", "uncertainty")[
+        with_noise
+    ]

@@ -1,0 +1,106 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Filters that leave unusable pixels out."""
+
+import numpy as np
+from scipy import ndimage
+
+__all__ = ["CHUNK", "median", "median_at", "windows"]
+
+#: Values that may be gathered at once; bounds the memory of sparse work.
+CHUNK = 1 << 22
+
+
+def median(image, size, usable):
+    """
+    Median filter that never reads unusable pixels.
+
+    Windows without unusable pixels give exactly what
+    `scipy.ndimage.median_filter` gives (edges reflected; of an even number of
+    values the upper of the middle two). The others give the ordinary median of
+    their usable pixels: the mean of the middle two.
+
+    Parameters
+    ----------
+    image : 2D floating `~numpy.ndarray`
+        The image.
+    size : tuple of int
+        Rows and columns of the window, odd or even.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count.
+
+    Returns
+    -------
+    smooth : 2D `~numpy.ndarray`
+        Same shape and dtype; NaN where a window has no usable pixel.
+    """
+    if usable.all():
+        return ndimage.median_filter(image, size=size)
+    smooth = ndimage.median_filter(np.where(usable, image, 0), size=size)
+    touched = np.nonzero(ndimage.maximum_filter(~usable, size=size))
+    smooth[touched] = median_at(image, size, usable, touched)
+    return smooth
+
+
+def median_at(image, size, usable, at):
+    """
+    Median of the usable pixels around some pixels.
+
+    Parameters
+    ----------
+    image : 2D floating `~numpy.ndarray`
+        The image.
+    size : tuple of int
+        Rows and columns of the window.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count.
+    at : tuple of `~numpy.ndarray`
+        Row and column indices of the pixels.
+
+    Returns
+    -------
+    medians : 1D `~numpy.ndarray`
+        NaN where a window has no usable pixel.
+    """
+    # 'symmetric' is what scipy calls 'reflect'
+    pad = [(length // 2, length - 1 - length // 2) for length in size]
+    padded = np.pad(np.where(usable, image, np.nan), pad, mode="symmetric")
+    medians = np.empty(at[0].size, dtype=image.dtype)
+    step = max(1, CHUNK // (size[0] * size[1]))
+    for start in range(0, medians.size, step):
+        part = slice(start, start + step)
+        near = tuple(index[part] for index in at)
+        medians[part] = _medians(windows(padded, size, near))
+    return medians
+
+
+def _medians(values):
+    """Median along the last axis, NaN left out; NaN where nothing is left."""
+    values = np.sort(values, axis=-1)  # NaN is sorted to the end
+    count = np.count_nonzero(~np.isnan(values), axis=-1)
+    upper = np.minimum(count // 2, values.shape[-1] - 1)
+    lower = np.maximum(count - 1, 0) // 2
+    pick = np.stack([lower, upper], axis=-1)
+    return np.take_along_axis(values, pick, axis=-1).mean(axis=-1)
+
+
+def windows(padded, size, at):
+    """
+    Gather the windows around some pixels.
+
+    Parameters
+    ----------
+    padded : 2D `~numpy.ndarray`
+        The image with ``size // 2`` more rows and columns before, and the rest of
+        the window behind.
+    size : tuple of int
+        Rows and columns of the window.
+    at : tuple of `~numpy.ndarray`
+        Row and column indices of the pixels in the image before it was padded.
+
+    Returns
+    -------
+    values : 2D `~numpy.ndarray`
+        One row per pixel, with all values of its window.
+    """
+    view = np.lib.stride_tricks.sliding_window_view(padded, size)
+    return view[at].reshape(at[0].size, size[0] * size[1])

@@ -1,0 +1,192 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Which cosmic rays were removed: a table, and a segmentation image."""
+
+from functools import cached_property
+
+import numpy as np
+from astropy import units as u
+
+from ccdcr._ccd import check_ccd, same_unit
+
+__all__ = ["CosmicRayReport", "cosmicray_report"]
+
+
+def cosmicray_report(after, before):
+    """
+    List the cosmic rays that a cleaner found.
+
+    Parameters
+    ----------
+    after : `~astropy.nddata.CCDData`
+        What a cleaner returned, also after a round trip through a file.
+    before : `~astropy.nddata.CCDData`
+        What the cleaner was given; of the same shape, in a unit that converts.
+
+    Returns
+    -------
+    report : CosmicRayReport
+        The list; it is valid, and empty, if nothing was found.
+
+    Raises
+    ------
+    TypeError
+        If a frame is not a CCDData of numbers.
+    ValueError
+        If the shapes differ.
+    astropy.units.UnitsError
+        If the units do not convert into each other.
+
+    See Also
+    --------
+    cosmicray_pair, cosmicray_median, cosmicray_lacosmic
+
+    Notes
+    -----
+    The cosmic rays are the pixels that are masked after and were not before (a
+    mask of None counts as all False). Pixels that touch, also at corners, make one
+    cosmic ray. Masked and non-finite input pixels are in no cosmic ray, as no
+    cleaner flags them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.nddata import CCDData
+    >>> import ccdcr
+    >>> rng = np.random.default_rng(1)
+    >>> first = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
+    >>> second = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
+    >>> first.data[20, 10:13] += 2000
+    >>> clean1, clean2 = ccdcr.cosmicray_pair(first, second)
+    >>> report = ccdcr.cosmicray_report(clean1, first)
+    >>> print(report)
+    1 cosmic ray on 3 of 2000 pixels (0.15 %); the largest has 3 pixels
+    >>> print(report.table["n_pixels"][0], report.table["y_centroid"][0])
+    3 20.0
+    """
+    check_ccd(after, "after")
+    check_ccd(before, "before")
+    if after.data.shape != before.data.shape:
+        msg = (
+            "after and before must have one shape, "
+            f"got {after.data.shape} and {before.data.shape}"
+        )
+        raise ValueError(msg)
+    factor = same_unit(after, before, ("after", "before"))
+    mask = _mask_of(after) & ~_mask_of(before)
+    removed = before.data[mask] * np.float64(factor) - after.data[mask]
+    return CosmicRayReport(mask, removed, after.unit)
+
+
+def _mask_of(ccd):
+    if ccd.mask is None:
+        return np.zeros(ccd.data.shape, dtype=bool)
+    return np.asarray(ccd.mask, dtype=bool)
+
+
+class CosmicRayReport:
+    """
+    The cosmic rays of one frame.
+
+    Made by `cosmicray_report`.
+
+    Parameters
+    ----------
+    mask : 2D bool `~numpy.ndarray`
+        The cosmic rays.
+    removed : 1D `~numpy.ndarray`
+        What was taken away from each of their pixels, row by row.
+    unit : `~astropy.units.Unit`
+        Its unit.
+
+    Attributes
+    ----------
+    mask : 2D bool `~numpy.ndarray`
+        The cosmic rays, and nothing else that may be masked in the frame.
+    n_pixels : int
+        Pixels in `mask`.
+    fraction : float
+        Their share of all pixels.
+    """
+
+    def __init__(self, mask, removed, unit):
+        self.mask = mask
+        self.n_pixels = int(np.count_nonzero(mask))
+        self.fraction = self.n_pixels / mask.size
+        self._removed = removed
+        self._unit = unit
+
+    @cached_property
+    def segmentation(self):
+        """
+        The cosmic rays as a photutils segmentation image.
+
+        Made by `photutils.segmentation.detect_sources` on the mask; it has no
+        labels if nothing was found.
+        """
+        from photutils.segmentation import SegmentationImage, detect_sources
+
+        if not self.mask.any():  # detect_sources would warn and return None
+            return SegmentationImage(np.zeros(self.mask.shape, dtype=np.int32))
+        # by position: the names of these arguments changed in photutils 3
+        return detect_sources(self.mask.astype(np.float32), 0.5, 1)
+
+    @property
+    def n_cosmicrays(self):
+        """Number of cosmic rays: groups of touching pixels."""
+        return len(self.segmentation.labels)
+
+    @cached_property
+    def table(self):
+        """
+        One row for each cosmic ray, as a `~astropy.table.QTable`.
+
+        ``label`` is its number in `segmentation`; ``n_pixels`` its size;
+        ``x_centroid`` and ``y_centroid`` its centre in zero-based pixels, weighted
+        with the charge that was removed where that is positive (unweighted if
+        nothing was removed); ``bbox_xmin bbox_xmax bbox_ymin bbox_ymax`` its limits,
+        both included; ``charge`` what was removed, in the data unit: zero if the
+        pixels were flagged only.
+        """
+        from astropy.table import QTable
+
+        y, x = np.nonzero(self.mask)
+        group = self.segmentation.data[y, x] - 1
+        n = self.n_cosmicrays
+        size = np.bincount(group, minlength=n)
+        weight = np.maximum(self._removed, 0.0)
+        dark = np.bincount(group, weight, minlength=n) <= 0
+        weight = np.where(dark[group], 1.0, weight)
+        total = np.bincount(group, weight, minlength=n)
+        low, high = _limits(group, (x, y), n, self.mask.shape)
+        table = QTable()
+        table["label"] = np.arange(1, n + 1)
+        table["n_pixels"] = size
+        for axis, name in ((x, "x"), (y, "y")):
+            table[f"{name}_centroid"] = np.bincount(group, weight * axis, n) / total
+        for name, first, last in zip("xy", low, high, strict=True):
+            table[f"bbox_{name}min"] = first
+            table[f"bbox_{name}max"] = last
+        charge = np.bincount(group, self._removed, minlength=n)
+        table["charge"] = u.Quantity(charge, self._unit)
+        return table
+
+    def __repr__(self):
+        return f"<CosmicRayReport: {self}>"
+
+    def __str__(self):
+        n = self.n_cosmicrays
+        text = f"{n} cosmic ray{'' if n == 1 else 's'} on {self.n_pixels} of "
+        text += f"{self.mask.size} pixels ({100 * self.fraction:.2g} %)"
+        if n:
+            text += f"; the largest has {self.table['n_pixels'].max()} pixels"
+        return text
+
+
+def _limits(group, axes, n, shape):
+    """Smallest and largest coordinate of each group, along x and along y."""
+    low = [np.full(n, max(shape)) for _ in axes]
+    high = [np.full(n, -1) for _ in axes]
+    for axis, first, last in zip(axes, low, high, strict=True):
+        np.minimum.at(first, group, axis)
+        np.maximum.at(last, group, axis)
+    return low, high
