@@ -25,7 +25,7 @@ _HOME = {
 }
 _MODULES = ("files", "plot", "simulate")
 
-__all__ = ["__version__", *_HOME, *_MODULES]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name):

@@ -11,7 +11,6 @@ from scipy import ndimage
 
 from ccdcr import files, simulate
 from ccdcr.lacosmic import cosmicray_lacosmic
-from ccdcr.report import cosmicray_report
 
 __all__ = ["real_frame", "run", "simulated_pair"]
 
@@ -40,7 +39,7 @@ def run(folder, *, overwrite=False):
         msg = f"{folder}: exists; give --overwrite to write into it"
         raise FileExistsError(msg)
     folder.mkdir(parents=True, exist_ok=True)
-    figures = importlib.util.find_spec("matplotlib") is not None
+    figures = _can_draw()
     frame = real_frame()
     frame.write(folder / "gmos.fits", overwrite=True)
     _tell(
@@ -58,9 +57,10 @@ def run(folder, *, overwrite=False):
         _draw(target, folder / "gmos.fits", figures)
     _pair(frame, folder, figures)
     _tell(
-        f"\nEverything is in {folder}. In the cleaned files the extension CRMASK holds "
-        "the cosmic\nrays, MASK all bad pixels, UNCERT the uncertainty, CRFLAGS how each "
-        "pixel was treated,\nand the header what was done (cards CCR..., and HISTORY)."
+        f"\nEverything is in {folder}. In the cleaned files the extension CRMASK "
+        "holds the cosmic\nrays, MASK all bad pixels, UNCERT the uncertainty, CRFLAGS "
+        "how each pixel was treated,\nand the header what was done (cards CCR..., and "
+        "HISTORY)."
     )
     if not figures:
         _tell("No figures: they need matplotlib (python -m pip install matplotlib).")
@@ -93,8 +93,8 @@ def _pair(frame, folder, figures):
         purity = (report.mask & near).sum() / max(1, report.n_pixels)
         _tell(
             f"    truth: {100 * completeness:.1f} % of the {hit.sum()} pixels that a "
-            f"track raised by more than 3 sigma\n    were found; {100 * purity:.1f} % of "
-            "the pixels found lie within 1 pixel of a track"
+            "track raised by more than 3 sigma\n    were found; "
+            f"{100 * purity:.1f} % of the pixels found lie within 1 pixel of a track"
         )
         _draw(target, path, figures)
     reports[0].table[:5].pprint(max_width=-1)
@@ -160,6 +160,10 @@ def simulated_pair(frame):
         exposures.append(exposure)
         charges.append(charge)
     return exposures, charges, np.sqrt(variance)
+
+
+def _can_draw():
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 def _draw(after, before, figures):

@@ -209,15 +209,9 @@ def read(path, *, unit=None):
 
 def _read(path, unit):
     """The image as CCDData, and which extension it is in."""
+    index, primary, flags = _look_into(path)
     try:
-        with fits.open(path, memmap=False) as hdus:
-            index = _image_index(hdus, path)
-            primary = hdus[0].header.copy(strip=True) if index else None
-            flags = hdus["CRFLAGS"].data if "CRFLAGS" in hdus else None
         ccd = CCDData.read(path, hdu=index, unit=unit, format="fits", memmap=False)
-    except (TypeError, EOFError) as error:  # how astropy tells a truncated file
-        msg = f"{path}: not a complete FITS file ({error})"
-        raise OSError(msg) from None
     except ValueError as error:
         msg = f"{path}: {error} (unit= names the unit if the file has no usable BUNIT)"
         raise ValueError(msg) from None
@@ -227,6 +221,28 @@ def _read(path, unit):
     if flags is not None and flags.shape == ccd.data.shape:
         ccd.flags = flags.astype(np.uint8)
     return ccd, index
+
+
+def _look_into(path):
+    """Where the image is; the primary header if it is not there; flags of ours."""
+    try:
+        with fits.open(path, memmap=False) as hdus:
+            index = _image_index(hdus, path)
+            for hdu in hdus:  # a truncated file fails here, not halfway
+                _ = hdu.data
+            primary = hdus[0].header.copy(strip=True) if index else None
+            flags = hdus["CRFLAGS"].data if "CRFLAGS" in hdus else None
+    except (TypeError, ValueError, EOFError) as error:
+        if str(path) in str(error):
+            raise
+        msg = f"{path}: not a complete FITS file ({error})"
+        raise OSError(msg) from None
+    except OSError as error:
+        if str(path) in str(error):
+            raise
+        msg = f"{path}: {error}"
+        raise OSError(msg) from None
+    return index, primary, flags
 
 
 def _image_index(hdus, path):
@@ -279,9 +295,7 @@ def _write_all(paths, before, cleaned, targets):
 
 
 def _write(hdus, name, *, compress):
-    """To disk, with checksums; the same content gives the same bytes."""
-    for hdu in hdus:
-        hdu.add_checksum(when="written by ccdcr")
+    """To disk; the same content gives the same bytes."""
     new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with os.fdopen(new, "wb") as file:
         if compress:
@@ -319,6 +333,8 @@ def _assemble(path, before, after):
     _put(hdus, "CRFLAGS", after.flags)
     for bit, meaning in FLAGS.items():
         hdus["CRFLAGS"].header["COMMENT"] = f"{bit}: {meaning}"
+    for hdu in (hdus[index], *(hdus[name] for name in _OURS if name in hdus)):
+        hdu.add_checksum(when="written by ccdcr")  # in place of the time
     return hdus
 
 

@@ -178,7 +178,8 @@ class CosmicRayReport:
         text = f"{n} cosmic ray{'' if n == 1 else 's'} on {self.n_pixels} of "
         text += f"{self.mask.size} pixels ({100 * self.fraction:.2g} %)"
         if n:
-            text += f"; the largest has {self.table['n_pixels'].max()} pixels"
+            largest = self.table["n_pixels"].max()
+            text += f"; the largest has {largest} pixel{'' if largest == 1 else 's'}"
         return text
 
 

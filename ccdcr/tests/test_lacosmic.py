@@ -377,7 +377,7 @@ class TestNoise:
             cosmicray_lacosmic(ccd, readnoise=5, gain=1).mask, wanted.mask
         )
         assert wanted.meta["CCRNOISE"] == "gain and readnoise"
-        with pytest.raises(ValueError, match="gain must be left out or be 1 .* got 2"):
+        with pytest.raises(ValueError, match=r"gain must be left out or be 1 .* got 2"):
             cosmicray_lacosmic(ccd, readnoise=5, gain=2)
 
     def test_beside_an_uncertainty_they_are_recorded_and_not_used(self):

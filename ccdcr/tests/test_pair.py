@@ -324,9 +324,19 @@ class TestRegression:
     """
 
     CASES = (
-        "constant_equal image_region int32 maxsize offset_m4 offset_m6_p2 offset_skip "
-        "offset_p5_p3_bkg plain single_median_5_5 single_median_9_3 skipped_regions"
-    ).split()
+        "constant_equal",
+        "image_region",
+        "int32",
+        "maxsize",
+        "offset_m4",
+        "offset_m6_p2",
+        "offset_skip",
+        "offset_p5_p3_bkg",
+        "plain",
+        "single_median_5_5",
+        "single_median_9_3",
+        "skipped_regions",
+    )
 
     @pytest.mark.parametrize("case", CASES)
     def test_masks_bit_for_bit_and_data(self, case, real_data):

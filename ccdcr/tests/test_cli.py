@@ -1,0 +1,215 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The command, as a person types it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.nddata import CCDData
+from astropy.table import QTable
+
+import ccdcr
+from ccdcr import cli
+from ccdcr.tests.conftest import frame, sky
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, seed, hit in (("a", 1, (6, 7)), ("b", 2, (9, 20))):
+        ccd = frame(sky(seed), "std")
+        ccd.data[hit] += 3000
+        ccd.write(f"{name}.fits")
+    return tmp_path
+
+
+def run(text, capsys):
+    try:
+        status = cli.main(text.split())
+    except SystemExit as stop:
+        status = stop.code
+    return status, *capsys.readouterr()
+
+
+def test_pair(capsys):
+    status, out, err = run("pair a.fits b.fits", capsys)
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        "a_crclean.fits: 1 cosmic ray on 1 of 720 pixels (0.14 %); "
+        "the largest has 1 pixel",
+        "b_crclean.fits: 1 cosmic ray on 1 of 720 pixels (0.14 %); "
+        "the largest has 1 pixel",
+    ]
+    assert CCDData.read("b_crclean.fits").mask[9, 20]
+
+
+def test_pair_options(capsys):
+    text = "pair a.fits b.fits --output c.fits d.fits --shift -4 1 --sigma-peak 8 "
+    text += "--sigma-tail 2 --max-size 50 --region [1:20,1:20] --region [21,24] "
+    text += "--exclude [1:2,1:2] --replacement none --overwrite"
+    status, _, _ = run(text, capsys)
+    assert status == 0
+    header = fits.getheader("c.fits")
+    assert (header["CCRDY"], header["CCRDX"]) == (-4, 1)
+    assert (header["CCRPEAK"], header["CCRTAIL"]) == (8, 2)
+    assert header["CCRMAXSZ"] == 50
+    assert header["CCRREG"] == "[1:20,1:20];[21,24]"
+    assert header["CCREXCL"] == "[1:2,1:2]"
+    assert header["CCRREPL"] == "none"
+
+
+def test_median(capsys):
+    Path("out").mkdir()
+    status, out, _ = run("median a.fits b.fits --size 9 3 --output-dir out", capsys)
+    assert status == 0
+    assert out.count("1 cosmic ray") == 2
+    assert fits.getheader("out/a_crclean.fits")["CCRSIZEY"] == 9
+
+
+def test_lacosmic(capsys):
+    Path("raw.fits").unlink(missing_ok=True)
+    fits.writeto("raw.fits", CCDData.read("a.fits").data)
+    text = "lacosmic raw.fits --unit adu --gain 1.5 --readnoise 4 --sigclip 6 "
+    text += "--sigfrac 0.4 --objlim 3 --niter 2 --saturation 50000"
+    status, _, _ = run(text, capsys)
+    assert status == 0
+    header = fits.getheader("raw_crclean.fits")
+    assert (header["CCRGAIN"], header["CCRRDN"]) == (1.5, 4)
+    assert (header["CCRSCLIP"], header["CCRSFRAC"]) == (6, 0.4)
+    assert (header["CCROBJL"], header["CCRNITER"]) == (3, 2)
+    assert header["CCRSATUR"] == 50000
+
+
+def test_one_bad_file_does_not_cost_the_others(capsys):
+    Path("junk.fits").write_text("junk")
+    status, out, err = run("median junk.fits a.fits missing.fits", capsys)
+    assert status == 1
+    assert "a_crclean.fits: 1 cosmic ray" in out
+    assert len(err.splitlines()) == 2
+    assert all(line.startswith("ccdcr: ") for line in err.splitlines())
+    assert "junk.fits" in err
+    assert "missing.fits: no such file" in err
+
+
+def test_nothing_is_overwritten(capsys):
+    assert run("median a.fits", capsys)[0] == 0
+    before = Path("a_crclean.fits").read_bytes()
+    status, _, err = run("median a.fits --size 3 3", capsys)
+    assert status == 1
+    assert err == "ccdcr: a_crclean.fits: exists, and overwrite is not set\n"
+    assert Path("a_crclean.fits").read_bytes() == before
+    assert run("median a.fits --overwrite", capsys)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "required: command"),
+        ("polish a.fits", "invalid choice"),
+        ("pair a.fits", "required: file2"),
+        ("median a.fits --size 9", "expected 2 arguments"),
+        ("median a.fits --size 9 0", "size must be two integers >= 1"),
+        ("median a.fits --sigma-peak -1", "sigma_peak must be a finite number > 0"),
+        ("pair a.fits b.fits --sigma-tail 20", "sigma_tail must not be above"),
+        ("pair a.fits b.fits --max-size 0", "max_size must be a whole number >= 1"),
+        ("lacosmic a.fits --niter 0", "niter must be a whole number >= 1"),
+        ("lacosmic a.fits --gain one", "invalid float value"),
+        ("median a.fits --replacement other", "invalid choice"),
+    ],
+)
+def test_wrong_use(text, message, capsys):
+    status, _, err = run(text, capsys)
+    assert status == 2
+    assert message in err
+    assert not list(Path().glob("*_crclean*"))
+
+
+def test_report(capsys):
+    run("pair a.fits b.fits", capsys)
+    status, out, _ = run("report a_crclean.fits a.fits", capsys)
+    assert status == 0
+    assert out.startswith("1 cosmic ray on 1 of 720 pixels")
+    assert "n_pixels" in out
+    status, out, _ = run("report a_crclean.fits a.fits --output t.ecsv", capsys)
+    assert status == 0
+    assert len(QTable.read("t.ecsv")) == 1
+    status, _, err = run("report a_crclean.fits a.fits --output t.ecsv", capsys)
+    assert status == 1
+    assert "t.ecsv" in err
+    status, _, err = run("report a_crclean.fits none.fits", capsys)
+    assert (status, "none.fits" in err) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["demo", "pair", "median", "lacosmic", "report"])
+def test_help_has_an_example(command, capsys):
+    status, out, _ = run(f"{command} --help", capsys)
+    assert status == 0
+    assert f"example: ccdcr {command}" in out
+
+
+def test_version(capsys):
+    assert run("--version", capsys)[:2] == (0, f"ccdcr {ccdcr.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "result"),
+    [
+        ("a.fits", None, "a_crclean.fits"),
+        ("x/a.b.fits.gz", None, "x/a.b_crclean.fits.gz"),
+        ("x/a.fits.fz", "y", "y/a_crclean.fits"),
+        ("a.dat", None, "a.dat_crclean.fits"),
+    ],
+)
+def test_names_of_results(path, folder, result):
+    assert Path(cli._result_name(path, folder)) == Path(result)
+
+
+def test_as_a_process():
+    """Exit status, and no more imports than the command needs."""
+    command = [sys.executable, "-W", "error", "-m", "ccdcr.cli"]
+    done = subprocess.run(
+        [*command, "median", "a.fits", "none.fits"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_demo(capsys):
+    pytest.importorskip("matplotlib")
+    status, out, err = run("demo", capsys)
+    assert (status, err) == (0, "")
+    names = {path.name for path in Path("ccdcr-demo").iterdir()}
+    assert names == {
+        "gmos.fits",
+        "gmos_lacosmic.fits",
+        "gmos_lacosmic.png",
+        "gmos_median.fits",
+        "gmos_median.png",
+        "pair_1.fits",
+        "pair_1_cosmics.ecsv",
+        "pair_1_crclean.fits",
+        "pair_1_crclean.png",
+        "pair_2.fits",
+        "pair_2_cosmics.ecsv",
+        "pair_2_crclean.fits",
+        "pair_2_crclean.png",
+    }
+    assert "lie within 1 pixel of a track" in out
+    table = QTable.read("ccdcr-demo/pair_1_cosmics.ecsv")
+    assert len(table) > 15
+    assert np.isfinite(table["charge"]).all()
+    status, _, err = run("demo", capsys)
+    assert status == 1
+    assert "give --overwrite" in err
+    assert run("demo --overwrite", capsys)[0] == 0
+
+
+def test_demo_without_matplotlib(capsys, monkeypatch):
+    monkeypatch.setattr("ccdcr.demo._can_draw", lambda: False)
+    status, out, _ = run("demo", capsys)
+    assert status == 0
+    assert "No figures" in out
+    assert not list(Path("ccdcr-demo").glob("*.png"))

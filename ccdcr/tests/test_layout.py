@@ -1,0 +1,93 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Imports go one way, and the heavy ones stay where they belong."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ccdcr
+
+ROOT = Path(ccdcr.__file__).parent
+# A module may import those in rows above its own.
+ROWS = [
+    {"pixels.filters", "pixels.detect", "pixels.difference", "exceptions"},
+    {"pixels.replace"},
+    {"_ccd", "_regions", "_options", "__init__"},
+    {"_log"},
+    {"pair", "median", "lacosmic", "report", "simulate"},
+    {"plot", "files"},
+    {"demo"},
+    {"cli"},
+]
+HOME = {
+    "astroscrappy": {"lacosmic"},
+    "photutils": {"report"},
+    "matplotlib": {"plot"},
+    "ccdproc": set(),
+    "regions": set(),
+}
+
+
+def modules():
+    for path in sorted(ROOT.rglob("*.py")):
+        if "tests" not in path.parts and path.name != "_version.py":
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            yield name.replace("pixels.__init__", "pixels"), path
+
+
+def imports(path):
+    """Names that a module imports, from ccdcr as seen from inside the package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def row_of(name):
+    return next((i for i, row in enumerate(ROWS) if name in row), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), list(modules()), ids=lambda value: str(value)
+)
+def test_imports(name, path):
+    if name == "pixels":
+        return
+    assert row_of(name) is not None, f"{name} has no place in the layout"
+    for imported in imports(path):
+        package = imported.split(".")[0]
+        assert name in HOME.get(package, {name}), f"{name} imports {package}"
+        inner = imported.removeprefix("ccdcr.")
+        if imported.startswith("ccdcr.") and row_of(inner) is not None:
+            assert row_of(inner) < row_of(name), f"{name} imports {inner}"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), list(modules()), ids=lambda value: str(value)
+)
+def test_arrays_do_not_know_ccddata(name, path):
+    if name.startswith("pixels."):
+        assert not any(item.startswith("astropy") for item in imports(path))
+
+
+def test_importing_is_cheap():
+    """The package itself brings in nothing but the standard library."""
+    code = "import sys; import ccdcr; print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {"photutils", "ccdproc", "matplotlib", "astroscrappy", "regions", "scipy"}
+    assert not heavy & set(loaded)
+
+
+def test_public_names():
+    assert sorted(ccdcr.__all__) == dir(ccdcr)
+    for name in ccdcr.__all__:
+        assert getattr(ccdcr, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'clean_everything'"):
+        ccdcr.clean_everything  # noqa: B018

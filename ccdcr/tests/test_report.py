@@ -1,0 +1,153 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The list of what was removed."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.nddata import CCDData
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ccdcr import CosmicRayReport, cosmicray_median, cosmicray_report
+from ccdcr.tests.conftest import SHAPE, frame, sky
+
+
+def cleaned():
+    """Three cosmic rays: a diagonal pair, a single pixel, a row of three."""
+    before = frame(np.full(SHAPE, 100.0), "std", mask=np.zeros(SHAPE, bool))
+    before.mask[0, 0] = True
+    after = before.copy()
+    after.mask = before.mask.copy()
+    for y, x, charge in (
+        (3, 4, 300),
+        (4, 5, 100),
+        (10, 20, 50),
+        (15, 7, 10),
+        (15, 8, 30),
+        (15, 9, -5),
+    ):
+        before.data[y, x] += charge
+        after.mask[y, x] = True
+    return after, before
+
+
+def test_table_by_hand():
+    report = cosmicray_report(*cleaned())
+    assert isinstance(report, CosmicRayReport)
+    table = report.table
+    assert table.colnames == [
+        "label",
+        "n_pixels",
+        "x_centroid",
+        "y_centroid",
+        "bbox_xmin",
+        "bbox_xmax",
+        "bbox_ymin",
+        "bbox_ymax",
+        "charge",
+    ]
+    assert_array_equal(table["label"], [1, 2, 3])
+    assert_array_equal(table["n_pixels"], [2, 1, 3])
+    assert_allclose(table["x_centroid"], [4.25, 20, 7.75])
+    assert_allclose(table["y_centroid"], [3.25, 10, 15])
+    assert_array_equal(table["bbox_xmin"], [4, 20, 7])
+    assert_array_equal(table["bbox_xmax"], [5, 20, 9])
+    assert_array_equal(table["bbox_ymin"], [3, 10, 15])
+    assert_array_equal(table["bbox_ymax"], [4, 10, 15])
+    assert_allclose(table["charge"], [400, 50, 35] * u.adu)
+    assert (report.n_cosmicrays, report.n_pixels) == (3, 6)
+    assert_allclose(report.fraction, 6 / 720)
+    assert str(report) == (
+        "3 cosmic rays on 6 of 720 pixels (0.83 %); the largest has 3 pixels"
+    )
+    assert repr(report).startswith("<CosmicRayReport: 3 cosmic rays")
+
+
+def test_segmentation_is_that_of_photutils():
+    from photutils.segmentation import SegmentationImage
+
+    report = cosmicray_report(*cleaned())
+    assert isinstance(report.segmentation, SegmentationImage)
+    assert_array_equal(report.segmentation.data > 0, report.mask)
+    areas = np.bincount(report.segmentation.data.ravel())[1:]
+    assert_array_equal(areas, report.table["n_pixels"])
+
+
+def test_agrees_with_the_catalogue_of_photutils():
+    from photutils.segmentation import SourceCatalog
+
+    before = frame(sky(1))
+    before.data[5, 5:9] += [1000, 2000, 500, 400]
+    before.data[15, 20] += 700
+    after = cosmicray_median(before)
+    report = cosmicray_report(after, before)
+    catalog = SourceCatalog(before.data - after.data, report.segmentation)
+    x = getattr(catalog, "x_centroid", None)
+    if x is None:
+        x = catalog.xcentroid
+    assert_allclose(report.table["x_centroid"], x)
+    assert_allclose(report.table["bbox_xmax"], catalog.bbox_xmax)
+    assert_allclose(report.table["charge"].value, catalog.segment_flux)
+
+
+def test_nothing_found():
+    ccd = frame(sky(1))
+    after = cosmicray_median(ccd, sigma_peak=100)
+    report = cosmicray_report(after, ccd)
+    assert report.n_cosmicrays == 0
+    assert len(report.segmentation.labels) == 0
+    assert len(report.table) == 0
+    assert report.table["charge"].unit == u.adu
+    assert str(report) == "0 cosmic rays on 0 of 720 pixels (0 %)"
+
+
+def test_mask_alone_has_no_charge_and_a_plain_centroid():
+    ccd = frame(sky(1))
+    ccd.data[5, 5:7] += [1000, 3000]
+    report = cosmicray_report(cosmicray_median(ccd, replacement=None), ccd)
+    assert_allclose(report.table["x_centroid"], 5.5)
+    assert_allclose(report.table["charge"].value, 0)
+
+
+def test_after_a_round_trip_through_files(tmp_path):
+    after, before = cleaned()
+    after.write(tmp_path / "after.fits")
+    before.write(tmp_path / "before.fits")
+    read = [CCDData.read(tmp_path / f"{n}.fits") for n in ("after", "before")]
+    again = cosmicray_report(*read)
+    assert_array_equal(again.mask, cosmicray_report(after, before).mask)
+    assert again.table.meta == {}
+    for name in again.table.colnames:
+        assert_allclose(again.table[name], cosmicray_report(after, before).table[name])
+
+
+def test_no_mask_at_all():
+    ccd = frame(sky(1))
+    assert cosmicray_report(ccd, ccd).n_pixels == 0
+
+
+def test_integer_input_and_units_that_convert():
+    after, before = cleaned()
+    integers = frame(before.data, dtype="u2", mask=before.mask)
+    assert_allclose(
+        cosmicray_report(after, integers).table["charge"].value, [400, 50, 35]
+    )
+    kilo = CCDData(before.data / 1000, unit=u.Unit("1000 adu"), mask=before.mask)
+    assert_allclose(cosmicray_report(after, kilo).table["charge"].value, [400, 50, 35])
+
+
+def test_table_writes(tmp_path):
+    from astropy.table import QTable
+
+    table = cosmicray_report(*cleaned()).table
+    for name in ("t.ecsv", "t.fits"):
+        table.write(tmp_path / name)
+        assert_allclose(QTable.read(tmp_path / name)["charge"], table["charge"])
+
+
+def test_refused():
+    after, before = cleaned()
+    with pytest.raises(ValueError, match="after and before must have one shape"):
+        cosmicray_report(after, frame(np.ones((3, 3))))
+    before = CCDData(before.data, unit="s")
+    with pytest.raises(u.UnitsError, match="after and before must have units"):
+        cosmicray_report(after, before)
