@@ -32,7 +32,7 @@ def run(folder, *, overwrite=False):
     Raises
     ------
     FileExistsError
-        If the folder exists and `overwrite` is not set.
+        If the folder exists and ``overwrite`` is not set.
     """
     folder = Path(folder)
     if folder.exists() and not overwrite:

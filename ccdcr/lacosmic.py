@@ -84,11 +84,11 @@ def cosmicray_lacosmic(
     ----------
     ccd : `~astropy.nddata.CCDData`
         The exposure, two-dimensional. The sky should still be in it (or come as
-        `inbkg`).
+        ``inbkg``).
     sigclip : float, optional
         Detection limit of the Laplacian, in sigma.
     sigfrac : float, optional
-        Limit for neighbours of a cosmic ray, as a fraction of `sigclip`; at most 1.
+        Limit for neighbours of a cosmic ray, as a fraction of ``sigclip``; at most 1.
     objlim : float, optional
         Least contrast between Laplacian and fine structure. Raise it (to 20 and
         more) where stars are narrower than 2 pixels; 3 to 5 suits wider ones.
@@ -96,7 +96,7 @@ def cosmicray_lacosmic(
         Largest number of iterations.
     gain : float or `~astropy.units.Quantity`, optional
         Electrons per data unit. Used for the noise if the frame has no
-        uncertainty, and together with `inbkg`; the data are never multiplied with
+        uncertainty, and together with ``inbkg``; the data are never multiplied with
         it. For data in electron it can only be 1.
     readnoise : float or `~astropy.units.Quantity`, optional
         Read noise in electron, for the noise if the frame has no uncertainty.
@@ -161,8 +161,8 @@ def cosmicray_lacosmic(
     -----
     Please cite van Dokkum (2001) [1]_ and astroscrappy [2]_.
 
-    The noise is, in this order: the uncertainty of the frame; `gain` and
-    `readnoise`; the scatter between neighbouring pixels, one number for the whole
+    The noise is, in this order: the uncertainty of the frame; ``gain`` and
+    ``readnoise``; the scatter between neighbouring pixels, one number for the whole
     frame, which is too small on bright sources. Which it was is in the header.
 
     Pixels that are masked or not finite are never flagged or replaced. They are

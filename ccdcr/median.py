@@ -51,9 +51,9 @@ def cosmicray_median(
         teareduce cookbook.
     sigma_peak, sigma_tail : float, optional
         A pixel is a peak if the difference exceeds its median by more than
-        `sigma_peak` robust standard deviations, and belongs to the tail of that
+        ``sigma_peak`` robust standard deviations, and belongs to the tail of that
         peak if it is connected with it (through edges, not corners) by pixels
-        that exceed `sigma_tail`. Default: 10 and 3.
+        that exceed ``sigma_tail``. Default: 10 and 3.
     max_size : int, optional
         Detections of more pixels are left alone. Default: no limit.
     region, exclude : optional
@@ -63,7 +63,7 @@ def cosmicray_median(
         Statistics are taken over all pixels all the same.
     reference : `~astropy.nddata.CCDData` or `~numpy.ndarray`, optional
         A model of the exposure without cosmic rays, of the same shape, to be
-        used in place of the filtered image (`size` is then not used). An array
+        used in place of the filtered image (``size`` is then not used). An array
         without a unit is in that of the data.
     replacement : {'auto', 'median', 'local', None}, optional
         ``'median'``, which is also ``'auto'``: the smooth image or reference, plus
@@ -103,7 +103,7 @@ def cosmicray_median(
     The variance of a replaced pixel is that of a median of the good neighbours in
     the window, :math:`\frac{\pi}{2} \sum V / n^2`, plus their scatter about the new
     value beyond their own noise. A pixel without a good neighbour in the window
-    keeps its value, and its uncertainty becomes infinite. With `reference` it is
+    keeps its value, and its uncertainty becomes infinite. With ``reference`` it is
     the uncertainty of the reference, infinite if that has none.
 
     Pixels that are masked or not finite are never flagged, replaced, or read, by
@@ -111,12 +111,12 @@ def cosmicray_median(
 
     A median filter also cuts the tops of stars and of emission lines that are
     narrower than the window: use two exposures (`cosmicray_pair`) where there are
-    two, keep lines out with `exclude`, or choose a window that is long along
+    two, keep lines out with ``exclude``, or choose a window that is long along
     them.
 
     The method is that of ``cr2images`` of teareduce [1]_ with ``median_size``. Three
     things differ, for the promises made above: masks and non-finite pixels are
-    honoured, integers become floating numbers, and outside `region` nothing is
+    honoured, integers become floating numbers, and outside ``region`` nothing is
     changed even where a cosmic ray reaches out of it.
 
     References

@@ -54,24 +54,24 @@ def cosmicray_pair(
     ----------
     ccd1, ccd2 : `~astropy.nddata.CCDData`
         The exposures: two-dimensional, of one shape, in units that convert into
-        each other; equal in exposure time and pointing but for `shift`. Pixels
+        each other; equal in exposure time and pointing but for ``shift``. Pixels
         are compared with pixels: the WCS is not used.
     shift : tuple of float, optional
         ``(dy, dx)`` in pixels: ``ccd1[y, x]`` is compared with
         ``ccd2[y - dy, x - dx]``. It is what `scipy.ndimage.shift` would need to
-        move `ccd2` onto `ccd1`. Fractions are rounded to the nearest pixel.
+        move ``ccd2`` onto ``ccd1``. Fractions are rounded to the nearest pixel.
     method : {'classic'}, optional
         ``'classic'``: one threshold for the whole difference image, as in the
         teareduce cookbook.
     sigma_peak, sigma_tail : float, optional
         A pixel is a peak if the difference exceeds its median by more than
-        `sigma_peak` robust standard deviations, and belongs to the tail of that
+        ``sigma_peak`` robust standard deviations, and belongs to the tail of that
         peak if it is connected with it (through edges, not corners) by pixels
-        that exceed `sigma_tail`. Default: 10 and 3.
+        that exceed ``sigma_tail``. Default: 10 and 3.
     max_size : int, optional
         Detections of more pixels are left alone. Default: no limit.
     region, exclude : optional
-        Where to clean and where not to, in pixels of `ccd1`: a FITS section like
+        Where to clean and where not to, in pixels of ``ccd1``: a FITS section like
         ``'[1:100,20:40]'``, a tuple of two slices in numpy order, a boolean array,
         a region of the ``regions`` package (sky regions need a WCS), or a list of
         these. Statistics are taken over all pixels all the same.
@@ -131,7 +131,7 @@ def cosmicray_pair(
 
     The method is that of ``cr2images`` of teareduce [1]_. Three things differ,
     for the promises made above: masks and non-finite pixels are honoured, integers
-    become floating numbers, and outside `region` nothing is changed even where
+    become floating numbers, and outside ``region`` nothing is changed even where
     a cosmic ray reaches out of it.
 
     References

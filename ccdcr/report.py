@@ -103,7 +103,7 @@ class CosmicRayReport:
     mask : 2D bool `~numpy.ndarray`
         The cosmic rays, and nothing else that may be masked in the frame.
     n_pixels : int
-        Pixels in `mask`.
+        Pixels in ``mask``.
     fraction : float
         Their share of all pixels.
     """
@@ -140,7 +140,7 @@ class CosmicRayReport:
         """
         One row for each cosmic ray, as a `~astropy.table.QTable`.
 
-        ``label`` is its number in `segmentation`; ``n_pixels`` its size;
+        ``label`` is its number in ``segmentation``; ``n_pixels`` its size;
         ``x_centroid`` and ``y_centroid`` its centre in zero-based pixels, weighted
         with the charge that was removed where that is positive (unweighted if
         nothing was removed); ``bbox_xmin bbox_xmax bbox_ymin bbox_ymax`` its limits,

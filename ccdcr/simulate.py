@@ -46,7 +46,7 @@ def inject(ccd, n, *, rng, gain=None):
     TypeError
         If an argument is of a wrong kind.
     ValueError
-        If `n` is negative, or the gain is missing or of no use.
+        If ``n`` is negative, or the gain is missing or of no use.
     astropy.units.UnitsError
         If units do not fit.
 

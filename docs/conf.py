@@ -1,0 +1,51 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Configuration of the documentation."""
+
+import datetime
+import os
+
+from sphinx_astropy.conf.v3 import *  # noqa: F403
+from sphinx_astropy.conf.v3 import exclude_patterns, extensions
+
+import ccdcr
+
+project = "ccdcr"
+author = "The ccdcr developers"
+epoch = os.environ.get("SOURCE_DATE_EPOCH")
+now = datetime.datetime.now(datetime.UTC)
+if epoch is not None:
+    now = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+copyright = f"{now.year}, {author}"  # noqa: A001
+release = ccdcr.__version__
+version = ".".join(release.split(".")[:2])
+
+exclude_patterns += ["_build", "_templates"]
+nitpicky = True
+# Names that are linked to, and where they are: a short list in plain text for each
+# project (version 1 of the inventory format), so that building needs no network.
+_PAGES = {
+    "python": "https://docs.python.org/3/",
+    "numpy": "https://numpy.org/doc/stable/",
+    "scipy": "https://docs.scipy.org/doc/scipy/",
+    "astropy": "https://docs.astropy.org/en/stable/",
+    "astroscrappy": "https://astroscrappy.readthedocs.io/en/stable/",
+    "photutils": "https://photutils.readthedocs.io/en/stable/",
+    "matplotlib": "https://matplotlib.org/stable/",
+}
+intersphinx_mapping = {
+    name: (page, f"inventories/{name}.inv") for name, page in _PAGES.items()
+}
+intersphinx_disabled_reftypes = ["std:doc"]
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"ccdcr {release}"
+html_theme_options = {
+    "logo": {"text": "ccdcr"},
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_static_path = []
+html_favicon = None
+html_show_sourcelink = False
+automodsumm_inherited_members = False
+numpydoc_xref_param_type = False
+extensions = [name for name in extensions if "inheritance_diagram" not in name]
