@@ -1,9 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The edge: CCDData in, arrays out, and back again; here alone units are known."""
 
+import copy
+
 import numpy as np
 from astropy import units as u
 from astropy.nddata import CCDData
+from scipy import ndimage
 
 __all__ = [
     "FLAGS",
@@ -174,13 +177,16 @@ def companion(name, image, ccd):
         Variances in the square of that unit.
     """
     if not isinstance(image, CCDData):
-        if not isinstance(image, np.ndarray):
+        if not isinstance(image, np.ndarray) or image.dtype.kind not in "iuf":
             msg = (
-                f"{name} must be a CCDData, a Quantity or an array, "
+                f"{name} must be a CCDData, a Quantity or an array of numbers, "
                 f"got {type(image).__name__}"
             )
             raise TypeError(msg)
-        image = CCDData(u.Quantity(image, getattr(image, "unit", ccd.unit)))
+        mask = np.ma.getmask(image)
+        unit = getattr(image, "unit", ccd.unit)
+        image = CCDData(np.asarray(image), unit=unit)
+        image.mask = None if mask is np.ma.nomask else mask
     check_ccd(image, name)
     if image.data.shape != ccd.data.shape:
         msg = (
@@ -290,7 +296,8 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined):
     cleaned : `~astropy.nddata.CCDData`
         Shares nothing with the input.
     counts : dict
-        Cards with the numbers of pixels flagged, replaced, kept, not examined.
+        Cards with the numbers of cosmic rays, and of pixels flagged, replaced,
+        kept, not examined.
     """
     out = ccd.copy()
     out.data = _own(ccd.data, out.data)
@@ -310,6 +317,7 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined):
     bits = np.where(replaced, bit, FLAG_NOT_REPLACED).astype(np.uint8)
     _set_flags(out, ccd, flagged, bits, not_examined)
     counts = {
+        "CCRNOBJ": ndimage.label(flagged, np.ones((3, 3)))[1],
         "CCRNPIX": replaced.size,
         "CCRNREPL": np.count_nonzero(replaced),
         "CCRNKEPT": replaced.size - np.count_nonzero(replaced),
@@ -346,6 +354,7 @@ def owns_flags(ccd):
 
 def _set_flags(out, ccd, flagged, bits, not_examined):
     if not owns_flags(ccd):
+        out.flags = copy.deepcopy(ccd.flags)  # which CCDData.copy does not do
         return
     flags = np.zeros(out.data.shape, dtype=np.uint8)
     if ccd.flags is not None:

@@ -2,8 +2,9 @@
 """What was done, as cards and HISTORY in the meta of the result."""
 
 import math
+import re
 import textwrap
-import warnings
+from numbers import Real
 
 import numpy as np
 from astropy.io import fits
@@ -14,6 +15,7 @@ from ccdcr._ccd import owns_flags
 __all__ = ["CARDS", "check_add_keyword", "detection_cards", "record"]
 
 _WIDTH = 72  # characters that fit on a HISTORY card
+_KEYWORD = re.compile(r"[A-Za-z0-9_-]{1,8}")
 _LONGEST = 65  # characters of a text that fit on a card
 
 #: Every card that is ever written, with its comment, in the order of the header.
@@ -58,13 +60,12 @@ CARDS = {
     "CCRSIGMA": "[data unit] robust sigma of the difference",
     "CCRNPEAK": "separate peaks above the threshold",
     "CCRNTAIL": "separate tails above the threshold",
-    "CCRNOBJ": "detections that were flagged",
+    "CCRNOBJ": "cosmic rays: groups of pixels that touch",
     "CCRNBIG": "detections left alone for their size",
     "CCRNPIX": "pixels flagged as cosmic rays",
     "CCRNREPL": "pixels flagged and replaced",
     "CCRNKEPT": "pixels flagged and not replaced",
-    "CCRCOEXP": "pixels hit in both images by chance (expected)",
-    "CCRCOFND": "pixels hit in both images (found)",
+    "CCRCOEXP": "pixels hit in both by chance: expected only",
     "CCRNEXAM": "pixels that were not examined",
     "CCRFLAGS": "are the flags those of ccdcr",
 }
@@ -87,7 +88,6 @@ def detection_cards(found):
     return {
         "CCRNPEAK": found.n_peaks,
         "CCRNTAIL": found.n_tails,
-        "CCRNOBJ": found.n_objects,
         "CCRNBIG": found.n_too_large,
     }
 
@@ -117,14 +117,23 @@ def check_add_keyword(add_keyword):
         )
         raise TypeError(msg)
     for key, value in add_keyword.items():
-        card = value if isinstance(value, tuple) else (value,)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                str(fits.Card(key, *card))
-        except Exception as error:
-            msg = f"add_keyword must hold FITS cards, got {key!r}: {value!r} ({error})"
-            raise ValueError(msg) from None
+        value, comment = value if _is_commented(value) else (value, "")
+        text = isinstance(value, str) and value.isascii() and value.isprintable()
+        number = isinstance(value, Real) and math.isfinite(value)
+        good_key = isinstance(key, str) and _KEYWORD.fullmatch(key)
+        if not (good_key and (value is None or number or (text and len(value) <= 68))):
+            msg = (
+                "add_keyword must hold FITS cards (keys of up to 8 characters; finite "
+                f"numbers, short ASCII texts or None), got {key!r}: {value!r}"
+            )
+            raise ValueError(msg)
+        if not (isinstance(comment, str) and comment.isascii()):
+            msg = f"add_keyword must have comments of ASCII text, got {comment!r}"
+            raise ValueError(msg)
+
+
+def _is_commented(value):
+    return isinstance(value, tuple) and len(value) == 2
 
 
 def record(out, before, function, cards, add_keyword):
@@ -145,8 +154,8 @@ def record(out, before, function, cards, add_keyword):
     is_header = isinstance(out.meta, fits.Header)
     if isinstance(add_keyword, dict):
         for key, value in add_keyword.items():
-            bare = value[0] if isinstance(value, tuple) else value
-            out.meta[key] = value if is_header else bare
+            value, comment = value if _is_commented(value) else (value, "")
+            out.meta[key] = _card(value, comment) if is_header else value
         return
     if not add_keyword:
         return
@@ -170,8 +179,8 @@ def record(out, before, function, cards, add_keyword):
 
 def _card(value, comment):
     """With the comment where there is room for it: a cut comment is a warning."""
-    fits_in = not isinstance(value, str) or len(value) + len(comment) <= 65
-    return (value, comment) if fits_in else value
+    room = 65 - len(value) if isinstance(value, str) else 47
+    return (value, comment) if len(comment) <= room else value
 
 
 def _history(function, cards):

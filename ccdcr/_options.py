@@ -41,7 +41,7 @@ def check_number(name, value, *, least=0.0, most=math.inf, positive=True):
     """
     try:
         number = float(value)
-        if isinstance(value, (bool, str)):
+        if isinstance(value, (bool, np.bool_, str)):
             raise TypeError
     except (TypeError, ValueError):
         msg = f"{name} must be a number, got {value!r}"
@@ -84,7 +84,7 @@ def check_thresholds(sigma_peak, sigma_tail, defaults):
     return peak, tail
 
 
-def check_count(name, value):
+def check_count(name, value, *, least=1):
     """
     Refuse what is not a whole number of at least one.
 
@@ -94,21 +94,22 @@ def check_count(name, value):
         Name of the argument, for the message.
     value : object
         What the caller gave.
+    least : int, optional
+        The smallest that is allowed.
 
     Returns
     -------
     value : int
         The number.
     """
+    msg = f"{name} must be a whole number >= {least}, got {value!r}"
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        msg = f"{name} must be a whole number >= 1, got {value!r}"
         raise TypeError(msg) from None
-    if number < 1:
-        msg = f"{name} must be a whole number >= 1, got {value!r}"
+    if number < least:
         raise ValueError(msg)
     return number
 
@@ -149,6 +150,8 @@ def check_pair_of_integers(name, value):
     msg = f"{name} must be two integers >= 1 as (rows, columns), got {value!r}"
     try:
         pair = tuple(operator.index(number) for number in value)
+        if any(isinstance(number, (bool, np.bool_)) for number in value):
+            raise TypeError
     except TypeError:
         raise TypeError(msg) from None
     if len(pair) != 2 or min(pair) < 1:
@@ -202,7 +205,7 @@ def check_noise(gain, readnoise, unit, *, needed=True):
     Returns
     -------
     gain, readnoise : float or None
-        Numbers. For data in electrons the gain may be left out.
+        Numbers. For data in electrons the gain need not be given.
     """
     in_electrons = unit.is_equivalent(u.electron)
     gain_unit = u.electron / unit
@@ -218,8 +221,8 @@ def check_noise(gain, readnoise, unit, *, needed=True):
     if readnoise is not None:
         readnoise = _in_unit("readnoise", readnoise, u.electron)
         readnoise = check_number("readnoise", readnoise, positive=False)
-        if gain is None and in_electrons:
-            gain = float(unit.to(u.electron))
+    if gain is None and in_electrons:
+        gain = float(unit.to(u.electron))
     if needed and (gain is None) != (readnoise is None) and not in_electrons:
         missing, other = (
             ("gain", "readnoise") if gain is None else ("readnoise", "gain")

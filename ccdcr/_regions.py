@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Any way of naming a part of an image, turned into a boolean array."""
 
-import contextlib
 import re
 
 import numpy as np
@@ -43,7 +42,7 @@ def allowed_pixels(region, exclude, ccd):
     return allowed
 
 
-def describe(region):
+def describe(region, shape):
     """
     Say in a few words what a region is, for the header.
 
@@ -51,6 +50,8 @@ def describe(region):
     ----------
     region : object
         Any form that `allowed_pixels` takes.
+    shape : tuple of int
+        Rows and columns of the image.
 
     Returns
     -------
@@ -61,26 +62,21 @@ def describe(region):
         return "none"
     if isinstance(region, str):
         return region.replace(" ", "")
-    if isinstance(region, slice):
-        region = (region, slice(None))
     if isinstance(region, np.ndarray):
         return f"array of {np.count_nonzero(region)} pixels"
     if _is_slices(region):
-        return "[" + ",".join(_describe_slice(item) for item in region[::-1]) + "]"
+        axes = map(_describe_slice, region[::-1], shape[::-1])
+        return f"[{','.join(axes)}]"
     if hasattr(region, "__getitem__"):  # regions.Regions has no __iter__
-        return ";".join(describe(item) for item in region) or "none"
+        return ";".join(describe(item, shape) for item in region) or "none"
     return str(region).replace("Region: ", "")
 
 
-def _describe_slice(item):
+def _describe_slice(item, length):
     if not isinstance(item, slice):
-        return f"{item + 1}" if item >= 0 else f"{item}"
-    if item.step in (None, 1) and (item.start or 0) >= 0 and (item.stop or 0) >= 0:
-        start = (item.start or 0) + 1
-        if item.start is None and item.stop is None:
-            return "*"
-        return f"{start}:{'end' if item.stop is None else item.stop}"
-    return f"{item.start}:{item.stop}:{item.step} (numpy)"
+        return str(item + 1 if item >= 0 else item + length + 1)
+    start, stop, step = item.indices(length)
+    return f"{start + 1}:{stop}" + (f":{step}" if step != 1 else "")
 
 
 def _is_slices(region):
@@ -95,8 +91,6 @@ def _mask(region, shape, wcs, name):
     """Boolean array of one region or of the union of several."""
     if isinstance(region, str):
         return _from_slices(_parse_section(region, shape, name), shape, name)
-    if isinstance(region, slice):
-        region = (region, slice(None))
     if isinstance(region, np.ndarray):
         return _from_array(region, shape, name)
     if _is_slices(region):
@@ -152,8 +146,13 @@ def _from_slices(slices, shape, name):
     if len(slices) != 2:
         msg = f"{name} must be two slices (rows, columns), got {slices!r}"
         raise ValueError(msg)
-    with contextlib.suppress(IndexError):  # beyond the image: told below
+    try:
         mask[slices] = True
+    except TypeError:
+        msg = f"{name} must be slices of whole numbers, got {slices!r}"
+        raise TypeError(msg) from None
+    except IndexError:
+        mask[:] = False  # beyond the image: told below
     return _not_empty(mask, slices, name)
 
 

@@ -3,10 +3,13 @@
 
 import argparse
 import inspect
+import math
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
+from astropy import units as u
 from astropy.nddata import CCDData
 
 import ccdcr
@@ -40,20 +43,71 @@ def main(arguments=None):
 
 
 def _check_use(parser, options):
-    """Try the options that do not depend on the frame, before any file is opened."""
-    cleaner = options.pop("cleaner", None)
+    """Refuse, before any file is opened, what is wrong whatever is in the files."""
+    cleaner = options.get("cleaner")
     if cleaner is None:
         return
-    options["cleaner"] = cleaner
+    if cleaner == "pair":
+        targets = options["output"] or map(_result_name, _pair_of(options))
+    else:
+        folder = options["output_dir"]
+        if folder is not None and not Path(folder).is_dir():
+            parser.error(f"--output-dir must be a folder that exists, got {folder!r}")
+        targets = [_result_name(path, folder) for path in options["files"]]
+    targets = [str(target) for target in targets]
+    twice = {target for target in targets if targets.count(target) > 1}
+    if twice:
+        parser.error(f"results must have different names, got twice: {twice.pop()}")
+    # the functions say it best: a frame of one pixel, without what depends on the frame
     frame = CCDData(np.zeros((1, 1)), unit="adu")
-    frames = (frame, frame) if cleaner == "pair" else (frame,)
-    names = inspect.signature(getattr(ccdcr, f"cosmicray_{cleaner}")).parameters
-    skipped = {"shift", "region", "exclude", "gain", "readnoise"}
-    given = _given({k: v for k, v in options.items() if k in set(names) - skipped})
+    function = getattr(ccdcr, f"cosmicray_{cleaner}")
+    names = set(inspect.signature(function).parameters)
+    names -= {"shift", "region", "exclude", "gain", "readnoise"}
+    given = _given({name: options[name] for name in names & set(options)})
     try:
-        getattr(ccdcr, f"cosmicray_{cleaner}")(*frames, **given)
+        function(*([frame, frame] if cleaner == "pair" else [frame]), **given)
     except (TypeError, ValueError) as error:
         parser.error(str(error))
+
+
+def _pair_of(options):
+    return options["file1"], options["file2"]
+
+
+def _positive(text):
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+_positive.__name__ = "positive number"  # as argparse will call it
+
+
+def _table(text):
+    if Path(text).suffix not in {".ecsv", ".fits", ".csv"}:
+        raise ValueError
+    return text
+
+
+_table.__name__ = "name that ends in .ecsv, .fits or .csv"
+
+
+def _section(text):
+    if re.fullmatch(r"\[[\d\s:*]+,[\d\s:*]+\]", text) is None:
+        raise ValueError
+    return text
+
+
+_section.__name__ = "FITS section"
+
+
+def _unit(text):
+    u.Unit(text if text != "ADU" else "adu")
+    return text
+
+
+_unit.__name__ = "unit"
 
 
 def _parser():
@@ -142,7 +196,7 @@ def _add_lacosmic(commands):
         ("readnoise", "read noise in electron"),
         ("saturation", "level in the data unit"),
     ):
-        command.add_argument(f"--{name}", type=float, help=meaning)
+        command.add_argument(f"--{name}", type=_positive, help=meaning)
     command.add_argument("--niter", type=int, help="largest number of iterations")
     _add_common(command, ["lacosmic", "local", "none"])
 
@@ -153,8 +207,10 @@ def _add_report(commands):
     command = _add(commands, "report", _report, text, example)
     command.add_argument("after", help="the cleaned file")
     command.add_argument("before", help="the file it was made from")
-    command.add_argument("--output", help="write the table there (.ecsv, .fits, .csv)")
-    command.add_argument("--unit", help="unit of the images without BUNIT")
+    command.add_argument(
+        "--output", type=_table, help="write the table there (.ecsv, .fits, .csv)"
+    )
+    command.add_argument("--unit", type=_unit, help="unit of images without BUNIT")
     _add_overwrite(command)
 
 
@@ -178,11 +234,14 @@ def _add_common(command, replacements):
         command.add_argument(
             f"--{name}",
             action="append",
+            type=_section,
             metavar="[X1:X2,Y1:Y2]",
             help=f"{meaning}; may be given several times",
         )
     command.add_argument("--replacement", choices=replacements, help="what goes there")
-    command.add_argument("--unit", help="unit of the images without BUNIT, like adu")
+    command.add_argument(
+        "--unit", type=_unit, help="unit of the images without BUNIT, like adu"
+    )
     _add_overwrite(command)
 
 
@@ -204,7 +263,7 @@ def _result_name(path, folder=None):
     """Name of the result: the input's, with _crclean before the suffixes."""
     path = Path(path)
     suffixes = ""
-    while path.suffix in {".gz", ".fits", ".fit", ".fts", ".fz"}:
+    while path.suffix.lower() in {".gz", ".fits", ".fit", ".fts", ".fz"}:
         suffixes = path.suffix + suffixes
         path = path.with_suffix("")
     name = f"{path.name}_crclean{suffixes.removesuffix('.fz') or '.fits'}"
@@ -245,6 +304,9 @@ def _single(cleaner, files, output_dir, **options):
 
 def _report(after, before, output, unit, overwrite):
     try:
+        if output is not None and Path(output).exists() and not overwrite:
+            msg = f"{output}: exists; give --overwrite to replace it"
+            raise FileExistsError(msg)
         frames = [ccdcr.files.read(path, unit=unit) for path in (after, before)]
         report = ccdcr.cosmicray_report(*frames)
         print(report)
@@ -254,7 +316,7 @@ def _report(after, before, output, unit, overwrite):
             report.table.write(output, overwrite=overwrite)
             print(f"table: {output}")
     except Exception as failure:
-        return _tell([after, before], failure)
+        return _tell([after, before, output], failure)
     return _DONE
 
 

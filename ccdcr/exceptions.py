@@ -1,10 +1,36 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The warnings of ccdcr; bad input raises TypeError, ValueError or UnitsError."""
 
+import warnings
+
+import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
-__all__ = ["CosmicRayWarning"]
+__all__ = ["CosmicRayWarning", "warn_if_quantised"]
 
 
 class CosmicRayWarning(AstropyUserWarning):
     """A result was made, but the user should know something about it."""
+
+
+def warn_if_quantised(sigma, n_flagged, examined):
+    """
+    Warn of a scatter of zero that made a large part of a frame look like hits.
+
+    A few hits on a frame without any noise are no reason to warn.
+
+    Parameters
+    ----------
+    sigma : float
+        Robust standard deviation of the difference.
+    n_flagged : int
+        Pixels that were flagged.
+    examined : 2D bool `~numpy.ndarray`
+        Pixels that were looked at.
+    """
+    if sigma == 0 and n_flagged > max(100, 0.01 * np.count_nonzero(examined)):
+        msg = (
+            "most pixels do not differ at all, so the noise was measured as zero, and "
+            f"{n_flagged} pixels were flagged: do not trust this result"
+        )
+        warnings.warn(msg, CosmicRayWarning, stacklevel=3)

@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """FITS file in, FITS file out; everything else that is in the file is kept."""
 
-import contextlib
 import datetime
 import gzip
 import logging
@@ -23,6 +22,7 @@ from ccdcr.report import cosmicray_report
 __all__ = ["clean_lacosmic", "clean_median", "clean_pair", "read"]
 
 _log = logging.getLogger(__name__)
+_MARK = "written by ccdcr"  # in the header of extensions that are ours
 _OURS = ("MASK", "UNCERT", "CRMASK", "CRFLAGS", "PSFIMAGE")
 
 
@@ -72,7 +72,7 @@ def clean_pair(path1, path2, out1, out2, *, overwrite=False, unit=None, **option
     _check_targets([path1, path2], [out1, out2], overwrite)
     frames = [read(path, unit=unit) for path in (path1, path2)]
     cleaned = cosmicray_pair(*frames, **options)
-    _write_all([path1, path2], frames, cleaned, [out1, out2])
+    _write_all([path1, path2], frames, cleaned, [out1, out2], unit)
     return tuple(
         cosmicray_report(after, before)
         for after, before in zip(cleaned, frames, strict=True)
@@ -167,7 +167,7 @@ def _clean_one(cleaner, path, out, overwrite, unit, options):
     _check_targets([path], [out], overwrite)
     before = read(path, unit=unit)
     after = cleaner(before, **options)
-    _write_all([path], [before], [after], [out])
+    _write_all([path], [before], [after], [out], unit)
     return cosmicray_report(after, before)
 
 
@@ -203,68 +203,90 @@ def read(path, *, unit=None):
     Unlike `astropy.nddata.CCDData.read` it finds compressed images, and says
     which file is meant when something is wrong with it.
     """
-    ccd, _ = _read(path, unit)
-    return ccd
-
-
-def _read(path, unit):
-    """The image as CCDData, and which extension it is in."""
     index, primary, flags = _look_into(path)
     try:
         ccd = CCDData.read(path, hdu=index, unit=unit, format="fits", memmap=False)
     except ValueError as error:
-        msg = f"{path}: {error} (unit= names the unit if the file has no usable BUNIT)"
+        hint = " (give unit= if BUNIT is missing or not known)"
+        msg = f"{path}: {error}{hint if 'unit' in str(error) else ''}"
         raise ValueError(msg) from None
     if primary is not None:  # where multi-extension files keep what cleaners look up
         primary.update(ccd.meta)
         ccd.meta = primary
-    if flags is not None and flags.shape == ccd.data.shape:
-        ccd.flags = flags.astype(np.uint8)
-    return ccd, index
+    if ccd.meta.get("CCRFLAGS") is True:
+        ccd.flags = flags
+    return ccd
 
 
 def _look_into(path):
     """Where the image is; the primary header if it is not there; flags of ours."""
+    _check_source(path)
     try:
         with fits.open(path, memmap=False) as hdus:
             index = _image_index(hdus, path)
             for hdu in hdus:  # a truncated file fails here, not halfway
                 _ = hdu.data
+            _check_ours(hdus, hdus[index].shape, path)
             primary = hdus[0].header.copy(strip=True) if index else None
             flags = hdus["CRFLAGS"].data if "CRFLAGS" in hdus else None
-    except (TypeError, ValueError, EOFError) as error:
+    except (TypeError, EOFError) as error:  # how astropy tells a truncated file
+        msg = f"{path}: not a complete FITS file ({error})"
+        raise OSError(msg) from None
+    except (OSError, ValueError) as error:
         if str(path) in str(error):
             raise
         msg = f"{path}: not a complete FITS file ({error})"
         raise OSError(msg) from None
-    except OSError as error:
-        if str(path) in str(error):
-            raise
-        msg = f"{path}: {error}"
-        raise OSError(msg) from None
     return index, primary, flags
+
+
+def _check_ours(hdus, shape, path):
+    """Refuse a file that uses the names of our extensions for something else."""
+    for name in ("CRMASK", "CRFLAGS"):
+        if name in hdus:
+            hdu = hdus[name]
+            data = hdu.data if hdu.is_image else None
+            ours = _MARK in hdu.header.get("COMMENT", "")
+            if (
+                data is None
+                or data.shape != shape
+                or data.dtype != np.uint8
+                or not ours
+            ):
+                msg = f"{path}: the extension {name} must be one that ccdcr wrote"
+                raise ValueError(msg)
 
 
 def _image_index(hdus, path):
     for index, hdu in enumerate(hdus):
-        named = hdu.name in _OURS
-        if hdu.is_image and hdu.header.get("NAXIS") == 2 and not named:
+        if _is_science(hdu):
             return index
     msg = f"{path}: no two-dimensional image in the file"
     raise ValueError(msg)
 
 
+def _is_science(hdu):
+    return hdu.is_image and hdu.header.get("NAXIS") == 2 and hdu.name not in _OURS
+
+
+def _check_source(path):
+    if not os.path.isfile(path):
+        msg = f"{path}: no such file"
+        raise FileNotFoundError(msg)
+
+
 def _check_targets(paths, targets, overwrite):
-    """Refuse, before any work, what could not be written in the end."""
+    """Refuse, before any work, what could not be read or written in the end."""
     for path in paths:
-        if not os.path.exists(path):
-            msg = f"{path}: no such file"
-            raise FileNotFoundError(msg)
+        _check_source(path)
     real = [os.path.realpath(target) for target in targets]
     if len(set(real)) < len(real):
         msg = f"outputs must be different files, got {targets[0]} twice"
         raise ValueError(msg)
     for target in targets:
+        if os.path.isdir(target):
+            msg = f"{target}: is a folder"
+            raise IsADirectoryError(msg)
         if os.path.exists(target) and not overwrite:
             msg = f"{target}: exists, and overwrite is not set"
             raise FileExistsError(msg)
@@ -273,25 +295,27 @@ def _check_targets(paths, targets, overwrite):
             raise FileNotFoundError(msg)
 
 
-def _write_all(paths, before, cleaned, targets):
+def _write_all(paths, before, cleaned, targets, unit):
     """Write beside the targets first; then move all into place."""
+    targets = [Path(os.path.realpath(target)) for target in targets]  # links stay
     temporary = [
-        os.fspath(Path(target).with_name(f".{Path(target).name}.{uuid.uuid4().hex}"))
-        for target in targets
+        target.with_name(f".{target.name}.{uuid.uuid4().hex}") for target in targets
     ]
     try:
         for path, old, new, target, name in zip(
             paths, before, cleaned, targets, temporary, strict=True
         ):
-            hdus = _assemble(path, old, new)
-            _write(hdus, name, compress=os.fspath(target).endswith(".gz"))
+            # compressed images stay as they are: to compress again changes them
+            with fits.open(path, memmap=False, disable_image_compression=True) as hdus:
+                _put_into(hdus, path, old, new, unit)
+                _write(hdus, name, compress=target.suffix == ".gz")
+            if target.exists():
+                name.chmod(target.stat().st_mode)
         for name, target in zip(temporary, targets, strict=True):
-            os.replace(name, target)
-            _log.info("wrote %s", target)
+            name.replace(target)
     finally:
         for name in temporary:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(name)
+            name.unlink(missing_ok=True)
 
 
 def _write(hdus, name, *, compress):
@@ -307,55 +331,70 @@ def _write(hdus, name, *, compress):
         os.fsync(file.fileno())
 
 
-def _assemble(path, before, after):
-    """All extensions of the source, with the cleaned image in its place."""
-    with fits.open(path, memmap=False) as source:
-        index = _image_index(source, path)
-        hdus = fits.HDUList([hdu.copy() for hdu in source])
-    image = hdus[index]
-    if isinstance(image, fits.CompImageHDU):  # its compression would lose precision
-        image = hdus[index] = fits.ImageHDU(header=image.header, name=image.name)
-    image.data = after.data
-    _log_to(image.header, before.meta, after.meta)
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is not None:
-        date = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
-        image.header["DATE"] = (f"{date:%Y-%m-%dT%H:%M:%S}", "file creation (UTC)")
+def _put_into(hdus, path, before, after, unit):
+    """Put the cleaned image, and what goes with it, among the source's extensions."""
+    with fits.open(path, memmap=False) as images:
+        index = _image_index(images, path)
+        header, name = images[index].header.copy(strip=True), images[index].name
+        cosmics = images["CRMASK"].data if "CRMASK" in images else np.uint8(0)
+        flags = images["CRFLAGS"].data if "CRFLAGS" in images else np.uint8(0)
+        science = [i for i, hdu in enumerate(images) if _is_science(hdu)]
+    others = ", ".join(str(i) for i in science if i != index)
+    if others:
+        _log.warning(
+            "%s: only the image in extension %d was cleaned, those in %s were not",
+            *(path, index, others),
+        )
+    header = _header_of(header, before, after, unit)
+    kind = fits.ImageHDU if index else fits.PrimaryHDU
+    hdus[index] = kind(after.data, header)
+    hdus[index].name = name
     _put(hdus, "MASK", after.mask.astype(np.uint8))
     if after.uncertainty is not None:
         _put(hdus, "UNCERT", after.uncertainty.array)
         hdus["UNCERT"].header["UTYPE"] = type(after.uncertainty).__name__
-    found = cosmicray_report(after, before).mask
-    if "CRMASK" in hdus and hdus["CRMASK"].shape == found.shape:
-        found = found | (hdus["CRMASK"].data != 0)
-    _put(hdus, "CRMASK", found.astype(np.uint8))
-    hdus["CRMASK"].header["COMMENT"] = "1: cosmic ray"
-    _put(hdus, "CRFLAGS", after.flags)
-    for bit, meaning in FLAGS.items():
-        hdus["CRFLAGS"].header["COMMENT"] = f"{bit}: {meaning}"
+    _put(
+        hdus, "CRMASK", cosmics | cosmicray_report(after, before).mask, "1: cosmic ray"
+    )
+    meanings = [f"{bit}: {meaning}" for bit, meaning in FLAGS.items()]
+    _put(hdus, "CRFLAGS", flags | after.flags, *meanings)
+    hdus.update_extend()
     for hdu in (hdus[index], *(hdus[name] for name in _OURS if name in hdus)):
-        hdu.add_checksum(when="written by ccdcr")  # in place of the time
-    return hdus
+        hdu.add_checksum(when=_MARK)  # in place of the time
 
 
-def _put(hdus, name, data):
-    """Replace the data of an extension, or append a new one."""
-    if name in hdus:
-        position = hdus.index_of(name)
-        header = hdus[position].header.copy(strip=True)
-        header.remove("COMMENT", ignore_missing=True, remove_all=True)
-        hdus[position] = fits.ImageHDU(data, header, name=name)
-    else:
-        hdus.append(fits.ImageHDU(data, name=name))
-
-
-def _log_to(header, before, after):
-    """Our cards, and the HISTORY that was added, into the header of the image."""
+def _header_of(header, before, after, unit):
+    """Header of the cleaned image: that of the source, and what was done."""
+    header.remove("BLANK", ignore_missing=True)  # for integers only
+    if unit is not None:
+        header["BUNIT"] = after.unit.to_string()
     for key in CARDS:
         header.remove(key, ignore_missing=True)
-    for card in after.cards:
-        if card.keyword in CARDS:
-            header.append(card)
-    old = len(before["HISTORY"]) if "HISTORY" in before else 0
-    for line in list(after.get("HISTORY", []))[old:]:
+    old, new = before.meta, after.meta
+    for card in new.cards:
+        key = card.keyword
+        same = key in old and old[key] == card.value
+        if key in CARDS or not (same or key in ("", "COMMENT", "HISTORY")):
+            header[key] = (card.value, card.comment)
+    known = len(old["HISTORY"]) if "HISTORY" in old else 0
+    for line in list(new.get("HISTORY", []))[known:]:
         header.add_history(line)
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is not None:
+        date = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+        header["DATE"] = (f"{date:%Y-%m-%dT%H:%M:%S}", "file creation (UTC)")
+    return header
+
+
+def _put(hdus, name, data, *comments):
+    """Replace the data of an extension, or append a new one."""
+    header = hdus[name].header.copy(strip=True) if name in hdus else fits.Header()
+    hdu = fits.ImageHDU(data, header, name=name)
+    if comments:
+        hdu.header.remove("COMMENT", ignore_missing=True, remove_all=True)
+        for comment in (_MARK, *comments):
+            hdu.header["COMMENT"] = comment
+    if name in hdus:
+        hdus[hdus.index_of(name)] = hdu
+    else:
+        hdus.append(hdu)

@@ -12,6 +12,7 @@ from ccdcr._ccd import FLAG_LOCAL, check_ccd, companion, repack, unpack, varianc
 from ccdcr._log import check_add_keyword, record
 from ccdcr._regions import allowed_pixels, describe
 from ccdcr.pixels import filters
+from ccdcr.pixels.detect import not_beside_sources
 from ccdcr.pixels.difference import middle_and_sigma
 from ccdcr.pixels.replace import GAUSSIAN, fill, from_neighbours
 
@@ -216,20 +217,24 @@ def cosmicray_lacosmic(
     model = _noise_model(data, usable, noise, gain, readnoise, background)
     with np.errstate(over="ignore"):
         usable &= np.isfinite((data * model.scale).astype(np.float32))
-    protected = _around_saturated(data, usable, level, saturated)
-    hits, clean = _astroscrappy(data, usable, protected, background, model, options)
-    examined = usable & ~protected
+    examined = usable & ~_around_saturated(data, usable, level, saturated)
+    wide = ndimage.binary_opening(~examined, np.ones((2, 2)))
+    examined &= ~ndimage.binary_dilation(wide, _SQUARE)  # astroscrappy is blind there
+    hits, clean = _astroscrappy(data, usable, examined, background, model, options)
     flagged = hits if allowed is None else hits & allowed
 
     values = variances = None
     if replacement is not None:
         weights, efficiency = GAUSSIAN, 1.0
-        if replacement == "lacosmic":
-            weights, efficiency = _CLEANTYPES[cleantype]
-            values = clean[flagged]
         donors = examined & ~hits
         if level is not None:
             donors &= data < level
+        if replacement == "lacosmic":
+            weights, efficiency = _CLEANTYPES[cleantype]
+            own, _ = from_neighbours(data, None, donors, flagged, weights)
+            # astroscrappy may have read what was filled in for a bad pixel
+            near = ndimage.binary_dilation(~usable, np.ones((5, 5)))[flagged]
+            values = np.where(near, own, clean[flagged])
         values, variances = from_neighbours(
             data, noise, donors, flagged, weights, values=values, efficiency=efficiency
         )
@@ -247,8 +252,8 @@ def cosmicray_lacosmic(
         "CCRRDN": readnoise,
         "CCRSATUR": level,
         "CCRSATHO": saturation_source,
-        "CCRREG": describe(region),
-        "CCREXCL": describe(exclude),
+        "CCRREG": describe(region, data.shape),
+        "CCREXCL": describe(exclude, data.shape),
         "CCRREPL": replacement,
         "CCRNOISE": model.source,
         "CCRNOBJ": ndimage.label(flagged, _SQUARE)[1],
@@ -263,6 +268,7 @@ class _NoiseModel(NamedTuple):
 
     scale: float  # the image is multiplied with it first
     arguments: dict
+    variance: np.ndarray  # in the square of the data unit
     source: str
 
 
@@ -273,30 +279,40 @@ def _noise_model(data, usable, noise, gain, readnoise, background):
     With a variance the scale of the image is free. It is made such that the noise
     is about 1, exactly (a power of two): astroscrappy holds variances below 1e-5 for
     zero, which a frame in physical units would be. A background is taken for
-    electrons by astroscrappy, and then the gain has a meaning.
+    electrons by astroscrappy: then the scale is the gain, or if that is not known,
+    what makes the noise of the background all photon noise.
     """
     known = usable if noise is None else usable & np.isfinite(noise)
-    if noise is not None and known.any():
+    typical = np.median(noise[known]) if noise is not None and known.any() else 0.0
+    if typical > 0:
         source = "uncertainty"
-        noise = fill(noise, known)
+        noise = np.maximum(fill(noise, known), 0.1 * typical)
     elif gain is not None and readnoise is not None:
-        return _NoiseModel(
-            1.0, {"gain": gain, "readnoise": readnoise}, "gain and readnoise"
-        )
+        source = "gain and readnoise"
+        light = np.where(usable, data, 0.0).clip(0)
+        noise = light / gain + (readnoise / gain) ** 2
+        arguments = {"gain": gain, "readnoise": readnoise}
+        return _NoiseModel(1.0, arguments, noise, source)
     else:
         source = "scatter of neighbouring pixels"
         noise = np.full(data.shape, _scatter(data, usable) ** 2)
-    if background is not None:
-        return _NoiseModel(1.0, {"invar": noise, "gain": gain or 1.0}, source)
-    scale = _power_of_two(data, usable, noise)
-    return _NoiseModel(scale, {"invar": noise * scale**2, "gain": 1.0}, source)
+    if background is None:
+        scale = _power_of_two(data, usable, noise)
+    elif gain is not None:
+        scale = gain
+    else:
+        light = np.median(background)
+        scale = light / np.median(noise) if light > 0 and noise.any() else 1.0
+    arguments = {"gain": 1.0, "invar": noise * scale**2}
+    return _NoiseModel(scale, arguments, noise, source)
 
 
 def _scatter(data, usable):
     """Robust sigma of the pixels, from differences of neighbours; 0 if unknown."""
-    down = (data[1:] - data[:-1])[usable[1:] & usable[:-1]]
-    right = (data[:, 1:] - data[:, :-1])[usable[:, 1:] & usable[:, :-1]]
-    _, sigma = middle_and_sigma(np.concatenate([down, right]))
+    both = usable[1:] & usable[:-1], usable[:, 1:] & usable[:, :-1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = (np.diff(data, axis=axis)[both[axis]] for axis in (0, 1))
+        _, sigma = middle_and_sigma(np.concatenate(list(steps)))
     return sigma / math.sqrt(2) if sigma > 0 else 0.0
 
 
@@ -327,16 +343,15 @@ def _around_saturated(data, usable, level, saturated):
     return ndimage.binary_dilation(saturated, _DISC, iterations=2)
 
 
-def _astroscrappy(data, usable, protected, background, model, options):
+def _astroscrappy(data, usable, examined, background, model, options):
     """
     Call astroscrappy on a frame that has no borders and no bad pixels.
 
-    Returns the hits among the pixels that can be judged, and the cleaned image.
+    Returns the hits among the pixels that are examined, and the cleaned image.
     """
     import astroscrappy
 
-    judged = usable & ~protected
-    if not judged.any():
+    if not examined.any():
         return np.zeros(data.shape, dtype=bool), data
     sky = 0.0 if background is None else background
     image = fill(data - sky, usable) + sky
@@ -344,30 +359,37 @@ def _astroscrappy(data, usable, protected, background, model, options):
     for name, value in model.arguments.items():
         arguments[name] = _padded(value) if name == "invar" else value
     if background is not None:
-        arguments["inbkg"] = _padded(background)
-    # astroscrappy grows this mask by one pixel, and would be blind beside it
-    inmask = ndimage.binary_erosion(_padded(~judged, dtype=bool), _SQUARE)
+        arguments["inbkg"] = _padded(background * model.scale)
+    # astroscrappy grows this mask by one pixel, and is blind there: bad pixels that
+    # stand alone or in a line are filled instead, so that hits beside them are found
+    wide = ndimage.binary_opening(_padded(~examined, bool), _SQUARE)
+    inmask = ndimage.binary_erosion(wide, _SQUARE)
     with np.errstate(all="ignore"):
         hits, clean = astroscrappy.detect_cosmics(
             _padded(image * model.scale), inmask=inmask, satlevel=math.inf, **arguments
         )
     inside = np.s_[_BORDER:-_BORDER, _BORDER:-_BORDER]
-    return hits[inside] & judged, clean[inside] / np.float64(model.scale)
+    hits = not_beside_sources(hits[inside] & examined, ~usable, image, model.variance)
+    return hits, clean[inside] / np.float64(model.scale)
 
 
 def _padded(image, dtype=np.float32):
-    return np.pad(image, _BORDER, mode="reflect").astype(dtype)
+    with np.errstate(over="ignore"):
+        padded = np.pad(image, _BORDER, mode="reflect").astype(dtype)
+    return np.ascontiguousarray(padded)
 
 
 def _check_detection(sigclip, sigfrac, objlim, niter, sepmed, cleantype):
     _options.check_choice("cleantype", cleantype, tuple(_CLEANTYPES))
-    _options.check_choice("sepmed", sepmed, (True, False))
+    if not isinstance(sepmed, (bool, np.bool_)):
+        msg = f"sepmed must be True or False, got {sepmed!r}"
+        raise TypeError(msg)
     return {
         "sigclip": _options.check_number("sigclip", sigclip),
         "sigfrac": _options.check_number("sigfrac", sigfrac, most=1.0),
         "objlim": _options.check_number("objlim", objlim),
         "niter": _options.check_count("niter", niter),
-        "sepmed": sepmed,
+        "sepmed": bool(sepmed),
         "cleantype": cleantype,
     }
 
@@ -385,6 +407,13 @@ def _check_fine_structure(fsmode, psfmodel, psffwhm, psfsize, psfk, psfbeta):
     given = {name: value for name, value in given.items() if value is not None}
     if given and fsmode != "convolve":
         msg = f"{', '.join(given)} must come with fsmode='convolve', got {fsmode!r}"
+        raise ValueError(msg)
+    if psfk is not None and len(given) > 1:
+        others = ", ".join(name for name in given if name != "psfk")
+        msg = f"psfk must come without options of a model, got {others}, too"
+        raise ValueError(msg)
+    if psfbeta is not None and psfmodel != "moffat":
+        msg = f"psfbeta must come with psfmodel='moffat', got {psfmodel!r}"
         raise ValueError(msg)
     if psfmodel is not None:
         models = ("gauss", "gaussx", "gaussy", "moffat")

@@ -9,6 +9,7 @@ from ccdcr import _options
 from ccdcr._ccd import FLAG_LOCAL, check_ccd, companion, repack, unpack, variance
 from ccdcr._log import check_add_keyword, detection_cards, record
 from ccdcr._regions import allowed_pixels, describe
+from ccdcr.exceptions import warn_if_quantised
 from ccdcr.pixels import filters
 from ccdcr.pixels.detect import above, hysteresis
 from ccdcr.pixels.difference import middle_and_sigma
@@ -157,6 +158,7 @@ def cosmicray_median(
     level, sigma = middle_and_sigma(difference[examined])
     peak, tail = (above(difference, level + s * sigma) & examined for s in sigmas)
     found = hysteresis(peak, tail, allowed=allowed, max_size=max_size)
+    warn_if_quantised(sigma, found.flagged.sum(), examined)
 
     values = variances = None
     if replacement is not None:
@@ -177,8 +179,8 @@ def cosmicray_median(
         "CCRPEAK": sigmas[0],
         "CCRTAIL": sigmas[1],
         "CCRMAXSZ": max_size,
-        "CCRREG": describe(region),
-        "CCREXCL": describe(exclude),
+        "CCRREG": describe(region, data.shape),
+        "CCREXCL": describe(exclude, data.shape),
         "CCRREPL": replacement,
         "CCRNOISE": "none made" if ccd.uncertainty is None else "uncertainty",
         "CCRLEVEL": level,

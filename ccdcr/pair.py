@@ -20,7 +20,7 @@ from ccdcr._ccd import (
 )
 from ccdcr._log import check_add_keyword, detection_cards, record
 from ccdcr._regions import allowed_pixels, describe
-from ccdcr.exceptions import CosmicRayWarning
+from ccdcr.exceptions import CosmicRayWarning, warn_if_quantised
 from ccdcr.pixels.detect import above, hysteresis
 from ccdcr.pixels.difference import middle_and_sigma, overlap
 from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
@@ -163,7 +163,7 @@ def cosmicray_pair(
     _options.check_choice("replacement", replacement, ("auto", "other", "local", None))
     replacement = "other" if replacement == "auto" else replacement
     check_add_keyword(add_keyword)
-    used = _check_shift(shift, ccd1.data.shape)
+    shift, used = _check_shift(shift, ccd1.data.shape)
     allowed = allowed_pixels(region, exclude, ccd1)
     if replacement == "other":
         _warn_of_missing_noise(ccd1, ccd2)
@@ -172,19 +172,20 @@ def cosmicray_pair(
     first = _Exposure(ccd1, *unpack(ccd1), parts[0], 1.0)
     second = _Exposure(ccd2, *unpack(ccd2), parts[1], factor)
     compared = _compare(first, second, sigmas, allowed, max_size)
+    n_flagged = sum(found.flagged.sum() for found in compared.found.values())
+    warn_if_quantised(compared.sigma, n_flagged, compared.examined)
     cards = {
         "CCRMETH": method,
         "CCRDY": used[0],
         "CCRDX": used[1],
-        "CCRDYREQ": float(shift[0]),
-        "CCRDXREQ": float(shift[1]),
+        "CCRDYREQ": shift[0],
+        "CCRDXREQ": shift[1],
         "CCRPEAK": sigmas[0],
         "CCRTAIL": sigmas[1],
         "CCRMAXSZ": max_size,
-        "CCRREG": describe(region),
-        "CCREXCL": describe(exclude),
+        "CCRREG": describe(region, ccd1.data.shape),
+        "CCREXCL": describe(exclude, ccd1.data.shape),
         "CCRREPL": replacement,
-        "CCRNOISE": _noise_source(ccd1, ccd2),
         **compared.cards(),
     }
     cleaned = []
@@ -192,7 +193,8 @@ def cosmicray_pair(
         out, counts = _clean(own, other, compared, sign, replacement)
         image = {
             "CCRIMAGE": 1 if sign > 0 else 2,
-            "CCROVER": describe(own.part),
+            "CCROVER": describe(own.part, own.data.shape),
+            "CCRNOISE": _noise_source(own.ccd, other.ccd, replacement),
             **detection_cards(compared.found[sign]),
             **counts,
         }
@@ -301,19 +303,21 @@ def _check_frames(ccd1, ccd2):
 
 
 def _check_shift(shift, shape):
-    """Two finite numbers that leave an overlap, rounded to the nearest pixel."""
+    """Two finite numbers; and rounded to the nearest pixel, with some overlap."""
     msg = f"shift must be two finite numbers (dy, dx) in pixels, got {shift!r}"
     try:
         dy, dx = (
             _options.check_number("shift", step, least=-math.inf) for step in shift
         )
+        if isinstance(shift, (set, dict)):  # which have no order
+            raise TypeError
     except (TypeError, ValueError) as error:
         raise type(error)(msg) from None
     used = round(dy), round(dx)
     if overlap(shape, used) is None:
         msg = f"shift must leave an overlap of images of {shape} pixels, got {shift!r}"
         raise ValueError(msg)
-    return used
+    return (dy, dx), used
 
 
 def _warn_of_missing_noise(ccd1, ccd2):
@@ -326,8 +330,12 @@ def _warn_of_missing_noise(ccd1, ccd2):
         warnings.warn(msg, CosmicRayWarning, stacklevel=3)
 
 
-def _noise_source(ccd1, ccd2):
-    with_noise = sum(ccd.uncertainty is not None for ccd in (ccd1, ccd2))
-    return ("none given, none made", "scatter of the difference", "uncertainty")[
-        with_noise
-    ]
+def _noise_source(own, other, replacement):
+    """Where the variance of a replaced pixel comes from, for the header."""
+    if own.uncertainty is None:
+        return "none given, none made"
+    if replacement is None:
+        return "not used"
+    if replacement == "other" and other.uncertainty is None:
+        return "scatter of the difference"
+    return "uncertainty"

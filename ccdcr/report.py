@@ -73,7 +73,8 @@ def cosmicray_report(after, before):
         raise ValueError(msg)
     factor = same_unit(after, before, ("after", "before"))
     mask = _mask_of(after) & ~_mask_of(before)
-    removed = before.data[mask] * np.float64(factor) - after.data[mask]
+    with np.errstate(invalid="ignore", over="ignore"):
+        removed = before.data[mask] * np.float64(factor) - after.data[mask]
     return CosmicRayReport(mask, removed, after.unit)
 
 
@@ -153,7 +154,7 @@ class CosmicRayReport:
         group = self.segmentation.data[y, x] - 1
         n = self.n_cosmicrays
         size = np.bincount(group, minlength=n)
-        weight = np.maximum(self._removed, 0.0)
+        weight = np.where(np.isfinite(self._removed), self._removed, 0.0).clip(0)
         dark = np.bincount(group, weight, minlength=n) <= 0
         weight = np.where(dark[group], 1.0, weight)
         total = np.bincount(group, weight, minlength=n)

@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Cosmic rays whose truth is known, put into a frame of your own."""
 
+import copy
+
 import numpy as np
 
 from ccdcr import _options
@@ -79,7 +81,7 @@ def inject(ccd, n, *, rng, gain=None):
     True
     """
     check_ccd(ccd, "ccd")
-    n = int(_options.check_number("n", n, positive=False))
+    n = _options.check_count("n", n, least=0)
     gain, _ = _options.check_noise(gain, 0.0, ccd.unit)
     rng = np.random.default_rng(rng)
     data, _ = unpack(ccd)
@@ -97,7 +99,7 @@ def inject(ccd, n, *, rng, gain=None):
         not_examined=np.zeros(data.shape, dtype=bool),
     )
     out.mask = None if ccd.mask is None else np.array(ccd.mask)
-    out.flags = ccd.copy().flags
+    out.flags = copy.deepcopy(ccd.flags)
     return out, charge
 
 

@@ -6,7 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["Detection", "above", "hysteresis"]
+from ccdcr.pixels.filters import windows
+
+__all__ = ["Detection", "above", "hysteresis", "not_beside_sources"]
+
+_SQUARE = np.ones((3, 3), dtype=bool)
 
 
 class Detection(NamedTuple):
@@ -15,7 +19,6 @@ class Detection(NamedTuple):
     flagged: np.ndarray
     n_peaks: int
     n_tails: int
-    n_objects: int
     n_too_large: int
 
 
@@ -38,7 +41,8 @@ def above(values, threshold):
     mask : bool `~numpy.ndarray`
         Where ``values > threshold`` in real numbers.
     """
-    limit = values.dtype.type(threshold)
+    with np.errstate(over="ignore"):
+        limit = values.dtype.type(threshold)
     if float(limit) > threshold:
         limit = np.nextafter(limit, values.dtype.type(-np.inf))
     return values > limit
@@ -65,7 +69,7 @@ def hysteresis(peak, tail, *, allowed=None, max_size=None):
     -------
     detection : Detection
         The flagged pixels; the number of separate peaks and tails before any
-        selection; of objects kept; of objects left alone for their size.
+        selection, and of objects left alone for their size.
     """
     labels, n_tails = ndimage.label(tail)
     n_peaks = ndimage.label(peak)[1]
@@ -76,8 +80,49 @@ def hysteresis(peak, tail, *, allowed=None, max_size=None):
     n_wanted = np.count_nonzero(keep)
     if max_size is not None:
         keep &= np.bincount(labels.ravel(), minlength=n_tails + 1) <= max_size
-    n_objects = np.count_nonzero(keep)
     flagged = keep[labels]
     if allowed is not None:
         flagged &= allowed
-    return Detection(flagged, n_peaks, n_tails, n_objects, n_wanted - n_objects)
+    n_too_large = n_wanted - np.count_nonzero(keep)
+    return Detection(flagged, n_peaks, n_tails, n_too_large)
+
+
+def not_beside_sources(hits, gaps, image, variance):
+    """
+    Drop hits beside filled gaps where the image around is not flat.
+
+    On the flank of a star a filled gap makes its neighbours look sharp. So beside a
+    gap a hit counts only where the good pixels among the 5 x 5 around it scatter as
+    little as their noise (twice its variance at most); where it does not, whatever
+    is within 2 pixels of it is dropped, too.
+
+    Parameters
+    ----------
+    hits : 2D bool `~numpy.ndarray`
+        What was found.
+    gaps : 2D bool `~numpy.ndarray`
+        Pixels that were filled.
+    image, variance : 2D `~numpy.ndarray`
+        The image and its variance; gaps are not read.
+
+    Returns
+    -------
+    hits : 2D bool `~numpy.ndarray`
+        Those that are kept.
+    """
+    at = np.nonzero(hits & ndimage.binary_dilation(gaps, _SQUARE))
+    if at[0].size == 0:
+        return hits
+    good, values, noise = (
+        windows(np.pad(array, 2), (5, 5), at)
+        for array in (~hits & ~gaps, image, variance)
+    )
+    count = np.maximum(good.sum(axis=1), 1)
+    values = np.where(good, values, 0.0)
+    mean = values.sum(axis=1) / count
+    scatter = np.where(good, values - mean[:, None], 0.0) ** 2
+    explained = np.where(good, noise, 0.0).sum(axis=1)
+    steep = (good.sum(axis=1) < 4) | (scatter.sum(axis=1) > 2 * explained)
+    dropped = np.zeros_like(hits)
+    dropped[tuple(index[steep] for index in at)] = True
+    return hits & ~ndimage.binary_dilation(dropped, _SQUARE, iterations=2)

@@ -152,7 +152,7 @@ class TestRead:
 
     def test_unit_of_the_wild(self, tmp_path):
         fits.writeto(tmp_path / "a.fits", sky(1), fits.Header({"BUNIT": "COUNTS"}))
-        with pytest.raises(ValueError, match=r"a.fits: .*unit= names the unit"):
+        with pytest.raises(ValueError, match=r"a.fits: .*give unit= if BUNIT"):
             files.read(tmp_path / "a.fits")
 
     @pytest.mark.parametrize("content", [b"", b"junk" * 1000])
@@ -204,6 +204,23 @@ class TestTargets:
             self.clean("a.fits", "z.fits", "c.fits", "d.fits")
         assert sorted(os.listdir(self.folder)) == ["a.fits", "b.fits"]
 
+    def test_a_folder_is_no_target(self):
+        (self.folder / "d.fits").mkdir()
+        (self.folder / "c.fits").write_text("mine")
+        with pytest.raises(IsADirectoryError, match=r"d.fits: is a folder"):
+            self.clean("a.fits", "b.fits", "c.fits", "d.fits", overwrite=True)
+        assert (self.folder / "c.fits").read_text() == "mine"
+
+    def test_links_and_modes_stay(self):
+        target = self.folder / "real.fits"
+        target.write_text("old")
+        target.chmod(0o640)
+        (self.folder / "c.fits").symlink_to(target)
+        self.clean("a.fits", "b.fits", "c.fits", "d.fits", overwrite=True)
+        assert (self.folder / "c.fits").is_symlink()
+        assert target.stat().st_mode & 0o777 == 0o640
+        assert fits.getheader(target)["CCRIMAGE"] == 1
+
     def test_both_or_none(self, monkeypatch):
         """A failure while the second is written leaves no trace."""
         write, calls = files._write, []
@@ -227,9 +244,58 @@ class TestTargets:
         assert (self.folder / "c.fits").stat().st_mode == plain.stat().st_mode
 
 
-def test_flags_of_another_shape_are_left_alone(tmp_path):
+@pytest.mark.parametrize("name", ["CRMASK", "CRFLAGS"])
+@pytest.mark.parametrize(
+    "extension",
+    [
+        fits.ImageHDU(np.full(SHAPE, 300, "i2")),
+        fits.ImageHDU(np.zeros(SHAPE, "u1")),
+        fits.ImageHDU(np.zeros((2, 2), "u1")),
+        fits.BinTableHDU.from_columns([fits.Column("t", "D", array=np.arange(3.0))]),
+    ],
+)
+def test_foreign_extensions_of_our_names_are_not_destroyed(tmp_path, extension, name):
     dirty().write(tmp_path / "a.fits")
+    extension = extension.copy()
+    extension.name = name
     with fits.open(tmp_path / "a.fits", mode="append") as hdus:
-        hdus.append(fits.ImageHDU(np.zeros((2, 2), "u1"), name="CRFLAGS"))
+        hdus.append(extension)
+    with pytest.raises(ValueError, match=f"extension {name} must be one that ccdcr"):
+        files.clean_median(tmp_path / "a.fits", tmp_path / "b.fits")
+    assert not (tmp_path / "b.fits").exists()
+
+
+def test_other_compressed_images_keep_their_bits(tmp_path, caplog):
+    chips = [
+        fits.CompImageHDU(sky(seed).astype("f4") + 0.3, name=name)
+        for seed, name in ((1, "CHIP1"), (2, "CHIP2"))
+    ]
+    for chip in chips:
+        chip.header["BUNIT"] = "adu"
+    fits.HDUList([fits.PrimaryHDU(), *chips]).writeto(tmp_path / "a.fits")
     files.clean_median(tmp_path / "a.fits", tmp_path / "b.fits")
-    assert fits.getdata(tmp_path / "b.fits", "CRFLAGS").shape == SHAPE
+    with fits.open(tmp_path / "a.fits") as old, fits.open(tmp_path / "b.fits") as new:
+        assert_array_equal(old["CHIP2"].data, new["CHIP2"].data)
+        assert isinstance(new["CHIP2"], fits.CompImageHDU)
+    assert (
+        "only the image in extension 1 was cleaned, those in 2 were not" in caplog.text
+    )
+
+
+@pytest.mark.parametrize("card", [{}, {"BUNIT": "counts"}])
+def test_the_unit_that_was_given_is_written(tmp_path, card):
+    fits.writeto(tmp_path / "a.fits", sky(1), fits.Header(card))
+    files.clean_median(tmp_path / "a.fits", tmp_path / "b.fits", unit="adu")
+    assert CCDData.read(tmp_path / "b.fits").unit == u.adu
+
+
+def test_cards_of_the_caller_and_blank(tmp_path):
+    header = fits.Header({"BUNIT": "adu", "BLANK": -32768, "WHO": "you"})
+    fits.writeto(tmp_path / "a.fits", sky(1).astype("i2"), header)
+    cards = {"WHO": "me", "WHEN": (2026, "a year")}
+    files.clean_median(tmp_path / "a.fits", tmp_path / "b.fits", add_keyword=cards)
+    header = fits.getheader(tmp_path / "b.fits")
+    assert (header["WHO"], header["WHEN"]) == ("me", 2026)
+    assert header.comments["WHEN"] == "a year"
+    assert "BLANK" not in header
+    assert "CCRVER" not in header

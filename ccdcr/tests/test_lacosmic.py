@@ -7,6 +7,7 @@ import pytest
 from astropy import units as u
 from astropy.nddata import CCDData, StdDevUncertainty, VarianceUncertainty
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import ndimage
 
 from ccdcr import cosmicray_lacosmic
 from ccdcr.demo import real_frame
@@ -50,7 +51,7 @@ class TestSameAsAstroscrappy:
             {"cleantype": "idw"},
             {"fsmode": "convolve"},
             {"fsmode": "convolve", "psfmodel": "moffat", "psffwhm": 3.0, "psfsize": 9},
-            {"fsmode": "convolve", "psfmodel": "gaussx", "psfbeta": 4.0},
+            {"fsmode": "convolve", "psfmodel": "gaussx", "psfsize": 5},
         ],
     )
     @pytest.mark.parametrize("exponent", [0, -60, 40])
@@ -152,15 +153,98 @@ class TestTraps:
         assert out.mask[20, 0]
 
     def test_a_bad_column_and_a_bad_corner(self):
-        ccd = field(kind="var")
+        ccd = field(kind="var", stars=False)
         ccd.mask = np.zeros(SHAPE, bool)
         ccd.mask[:, 21] = ccd.mask[:15, :15] = True
         ccd.data[ccd.mask] = np.nan
         out = cosmicray_lacosmic(ccd)
-        assert out.mask[45, 20]
         found = out.mask & ~ccd.mask
-        assert found.sum() < 25
+        assert found[(ccd.data > 700) & ~ccd.mask].all()
+        assert found.sum() < 16
         assert np.isnan(out.data[:, 21]).all()
+        # beside wide gaps nothing is examined, and the result says so
+        assert (out.flags[:16, :16] == 16).all()
+        assert not out.flags[16, :16].any()
+
+    @pytest.mark.parametrize("fwhm", [2.5, 3, 4, 5])
+    @pytest.mark.parametrize("masked", ["cores", "grown", "columns", "pixels"])
+    def test_stars_with_masked_pixels_are_not_eaten(self, masked, fwhm):
+        """No cosmic ray at all; masks of saturated cores, bad columns and pixels."""
+        rng = np.random.default_rng(3)
+        y, x = np.mgrid[:200, :200]
+        scene = np.full((200, 200), 300.0)
+        for _ in range(30):
+            y0, x0 = rng.uniform(5, 195, 2)
+            peak = 10 ** rng.uniform(2, 4.5)
+            width = 2 * (fwhm / 2.355) ** 2
+            scene += peak * np.exp(-((y - y0) ** 2 + (x - x0) ** 2) / width)
+        data = rng.normal(scene, np.sqrt(scene + 25))
+        ccd = frame(data, unit="electron")
+        ccd.uncertainty = VarianceUncertainty(np.maximum(data, 0) + 25)
+        mask = {
+            "cores": scene > 3000,
+            "grown": ndimage.binary_dilation(scene > 3000, np.ones((5, 5))),
+            "columns": np.broadcast_to(np.arange(200) % 20 == 0, (200, 200)),
+            "pixels": rng.random((200, 200)) < 0.05,
+        }[masked]
+        without = cosmicray_lacosmic(ccd).mask.sum()
+        ccd.mask = mask.copy()
+        ccd.data[mask] = 65535
+        out = cosmicray_lacosmic(ccd)
+        assert np.count_nonzero(out.mask & ~mask) <= without < 10
+
+    @pytest.mark.parametrize("masked", ["columns", "pixels"])
+    def test_most_hits_beside_masked_pixels_are_found(self, masked):
+        """astroscrappy finds none of them."""
+        rng = np.random.default_rng(5)
+        data = rng.normal(300, 18, (200, 200))
+        mask = np.broadcast_to(np.arange(200) % 20 == 0, (200, 200)).copy()
+        if masked == "pixels":
+            mask = rng.random((200, 200)) < 0.03
+        beside = ndimage.binary_dilation(mask, np.ones((3, 3))) & ~mask
+        hits = np.zeros((200, 200), bool)
+        hits[5::9, 1::10] = hits[7::9, 2::11] = True
+        data[hits] += 1000
+        ccd = frame(data, "std", sigma=18, mask=mask)
+        ccd.data[mask] = 65535
+        found = cosmicray_lacosmic(ccd).mask
+        assert (hits & beside).sum() > 20
+        assert found[hits & beside].mean() > 0.95
+        ccd.data[mask] = -1e6
+        assert_array_equal(cosmicray_lacosmic(ccd).mask, found)
+
+    def test_values_beside_masked_pixels_come_from_good_ones(self):
+        """Not from what was filled in for the masked ones."""
+        ccd = frame(np.full((30, 30), 100.0), "std", mask=np.zeros((30, 30), bool))
+        ccd.data[:, 15:] += 40
+        ccd.mask[:, 14] = True
+        ccd.data[15, 12] += 3000
+        out = cosmicray_lacosmic(ccd)
+        assert out.mask[15, 12]
+        assert_allclose(out.data[15, 12], 100)
+
+    def test_transposed_frames(self):
+        """Arrays in Fortran order."""
+        ccd = field(kind="var", stars=False)
+        turned = frame(ccd.data.T)
+        turned.uncertainty = VarianceUncertainty(ccd.uncertainty.array.T)
+        assert cosmicray_lacosmic(turned).mask.sum() >= 12
+
+    @pytest.mark.parametrize("value", [1e20, 1e30])
+    def test_huge_uncertainties_and_infinite_neighbours(self, value):
+        ccd = field(kind="var")
+        ccd.uncertainty.array[30, 30] = value**2
+        assert cosmicray_lacosmic(ccd).mask[33, 42]
+        ccd = field()
+        ccd.data[5:7, 5] = np.inf
+        assert cosmicray_lacosmic(ccd).mask[33, 42]
+
+    def test_uncertainty_of_zero_is_no_information(self):
+        ccd = field(stars=False)
+        ccd.uncertainty = StdDevUncertainty(np.zeros(SHAPE))
+        out = cosmicray_lacosmic(ccd)
+        assert out.meta["CCRNOISE"] == "scatter of neighbouring pixels"
+        assert out.mask.sum() < 20
 
     def test_masked_hot_pixel_does_no_harm_around(self):
         clean = field(kind="var", hits=False)
@@ -321,7 +405,17 @@ BAD = [
     ({"objlim": 0}, ValueError, "objlim"),
     ({"niter": 0}, ValueError, "niter must be a whole number >= 1, got 0"),
     ({"niter": 1.5}, TypeError, "niter must be a whole number"),
-    ({"sepmed": "yes"}, ValueError, "sepmed must be one of True, False"),
+    ({"sepmed": "yes"}, TypeError, "sepmed must be True or False, got 'yes'"),
+    (
+        {"fsmode": "convolve", "psfk": np.ones((3, 3)), "psffwhm": 2},
+        ValueError,
+        "psfk must come without options of a model, got psffwhm, too",
+    ),
+    (
+        {"fsmode": "convolve", "psfbeta": 2},
+        ValueError,
+        "psfbeta must come with psfmodel='moffat'",
+    ),
     ({"cleantype": "mean"}, ValueError, "cleantype must be one of 'meanmask'"),
     ({"cleantype": "median"}, ValueError, "cleantype must be one of 'meanmask'"),
     ({"fsmode": "psf"}, ValueError, "fsmode must be one of 'median', 'convolve'"),
@@ -401,10 +495,26 @@ class TestNoise:
         assert out.mask[33, 42]
         assert out.uncertainty.array[33, 42] == np.inf  # no neighbour is known
 
+    def test_background_in_physical_units(self):
+        """The same hits, whatever the unit."""
+        ccd = field(kind="var", stars=False)
+        wanted = cosmicray_lacosmic(ccd, inbkg=np.full(SHAPE, 100.0)).mask
+        assert wanted[33, 42]
+        ccd = CCDData(
+            ccd.data * 1e-17,
+            unit="erg / (s cm2)",
+            uncertainty=VarianceUncertainty(ccd.uncertainty.array * 1e-34),
+        )
+        out = cosmicray_lacosmic(ccd, inbkg=np.full(SHAPE, 100e-17))
+        assert_array_equal(out.mask, wanted)
+
     def test_a_background_with_holes(self):
         ccd = field(kind="var", stars=False)
         background = np.full(SHAPE, 100.0)
         background[10, 10] = np.nan
-        out = cosmicray_lacosmic(ccd, inbkg=CCDData(background, unit="adu"))
-        assert out.mask[33, 42]
-        assert not out.mask[9:12, 9:12].any()
+        masked = np.ma.masked_invalid(np.where(np.isnan(background), -1e6, 100.0))
+        masked[10, 10] = np.ma.masked
+        for inbkg in (CCDData(background, unit="adu"), masked):
+            out = cosmicray_lacosmic(ccd, inbkg=inbkg)
+            assert out.mask[33, 42]
+            assert not out.mask[9:12, 9:12].any()

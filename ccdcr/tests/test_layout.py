@@ -13,8 +13,8 @@ import ccdcr
 ROOT = Path(ccdcr.__file__).parent
 # A module may import those in rows above its own.
 ROWS = [
-    {"pixels.filters", "pixels.detect", "pixels.difference", "exceptions"},
-    {"pixels.replace"},
+    {"pixels.filters", "pixels.difference", "exceptions"},
+    {"pixels.replace", "pixels.detect"},
     {"_ccd", "_regions", "_options", "__init__"},
     {"_log"},
     {"pair", "median", "lacosmic", "report", "simulate"},

@@ -19,7 +19,7 @@ def header_of(ccd):
 
 def test_every_key_is_a_fits_keyword_with_a_comment():
     assert all(len(key) <= 8 and key.startswith("CCR") for key in CARDS)
-    assert all(CARDS.values())
+    assert all(0 < len(comment) <= 47 for comment in CARDS.values())
 
 
 @pytest.mark.parametrize("meta", [dict, fits.Header])

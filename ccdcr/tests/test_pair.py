@@ -124,6 +124,13 @@ class TestDetection:
         assert out1.flags[5, 5] == 16
         assert out1.meta["CCRNEXAM"] == out2.meta["CCRNEXAM"] == 1
 
+    def test_quantised_frames_are_not_trusted(self):
+        """Most pixels are equal, so the scatter is zero: a warning."""
+        rng = np.random.default_rng(8)
+        lit = [frame(rng.poisson(0.05, (100, 100)), dtype="u2") for _ in range(2)]
+        with pytest.warns(CosmicRayWarning, match="noise was measured as zero"):
+            cosmicray_pair(*lit)
+
     def test_unsigned_integers_do_not_wrap(self):
         first, second = exposures(dtype="u2")
         second.data[7, 7] = 60000
@@ -190,6 +197,8 @@ class TestShift:
             (("a", "b"), TypeError),
             (None, TypeError),
             ((True, 0), TypeError),
+            ({1, 2}, TypeError),
+            ({1: 0, 2: 0}, TypeError),
         ],
     )
     def test_refused(self, shift, error):
@@ -258,7 +267,8 @@ class TestReplacement:
         assert out[1 - which].uncertainty is None
         new = out[which].uncertainty.array[out[which].mask]
         assert_allclose(new, out[0].meta["CCRSIGMA"] / np.sqrt(2))
-        assert out[0].meta["CCRNOISE"] == "scatter of the difference"
+        assert out[which].meta["CCRNOISE"] == "scatter of the difference"
+        assert out[1 - which].meta["CCRNOISE"] == "none given, none made"
 
     def test_one_uncertainty_only_does_not_matter_for_local(self):
         first, second = exposures()
@@ -266,6 +276,9 @@ class TestReplacement:
         first.data[10, 15] += 1000
         out, _ = cosmicray_pair(first, second, replacement="local")
         assert out.uncertainty.array[10, 15] not in (0, 7, np.inf)
+        assert out.meta["CCRNOISE"] == "uncertainty"
+        out, _ = cosmicray_pair(first, second, replacement=None)
+        assert out.meta["CCRNOISE"] == "not used"
 
     def test_units_that_convert(self):
         first, second = exposures(kind="var")

@@ -58,17 +58,11 @@ def test_sections(section, expected):
     assert_array_equal(allowed(section), wanted)
 
 
-@pytest.mark.parametrize(
-    "region", [np.s_[3], np.s_[3, 4:7], np.s_[::2, 1:3], slice(2, 4)]
-)
+@pytest.mark.parametrize("region", [np.s_[3, 4:7], np.s_[::2, 1:3], np.s_[:, 8:99]])
 def test_slices_are_those_of_numpy(region):
     wanted = np.zeros(SHAPE, bool)
     wanted[region] = True
-    if isinstance(region, int):
-        with pytest.raises(TypeError, match="region must be a FITS section"):
-            allowed(region)
-    else:
-        assert_array_equal(allowed(region), wanted)
+    assert_array_equal(allowed(region), wanted)
 
 
 def test_an_array_of_the_caller_is_not_changed():
@@ -100,6 +94,9 @@ def test_an_array_of_the_caller_is_not_changed():
         (np.ones((3, 3), bool), ValueError, "must have the shape of the data"),
         (np.ones(SHAPE), TypeError, "must be a boolean array, got dtype float64"),
         (5, TypeError, "got int"),
+        (slice(3, 4), TypeError, "got slice"),
+        ([slice(3, 4), slice(5, 6)], TypeError, "got slice"),
+        (np.s_["a":, :], TypeError, "must be slices of whole numbers"),
         (3.5, TypeError, "got float"),
         ({"a": 1}, TypeError, "got dict"),
         ([3.5], TypeError, "got float"),
@@ -171,7 +168,7 @@ class TestRegionsPackage:
             allowed(point)
 
     def test_description(self):
-        assert describe(self.circle()).startswith("CirclePixelRegion")
+        assert describe(self.circle(), SHAPE).startswith("CirclePixelRegion")
 
 
 @pytest.mark.parametrize(
@@ -181,14 +178,14 @@ class TestRegionsPackage:
         ([], "none"),
         ("[1:3, 2:4]", "[1:3,2:4]"),
         (np.s_[1:4, 0:3], "[1:3,2:4]"),
-        (np.s_[1:4, :], "[*,2:4]"),
-        (np.s_[5:, :7], "[1:7,6:end]"),
-        (np.s_[5, -3], "[-3,6]"),
-        (np.s_[::2, -3:], "[-3:None:None (numpy),None:None:2 (numpy)]"),
-        (slice(2, 4), "[*,3:4]"),
+        (np.s_[1:4, :], "[1:30,2:4]"),
+        (np.s_[5:, :7], "[1:7,6:24]"),
+        (np.s_[5:99, -7:], "[24:30,6:24]"),
+        (np.s_[5, -3], "[28,6]"),
+        (np.s_[::2, -3:], "[28:30,1:24:2]"),
         (INSIDE, "array of 33 pixels"),
         (["[1,2]", INSIDE], "[1,2];array of 33 pixels"),
     ],
 )
 def test_descriptions(region, text):
-    assert describe(region) == text
+    assert describe(region, SHAPE) == text

@@ -70,7 +70,7 @@ def test_mask_and_integers():
 
 
 def test_refused():
-    with pytest.raises(ValueError, match="n must be a finite number >= 0, got -1"):
+    with pytest.raises(ValueError, match="n must be a whole number >= 0, got -1"):
         inject(flat(), -1, rng=1)
     with pytest.raises(ValueError, match=r"gain must be given .* for data in adu"):
         inject(flat(unit="adu"), 1, rng=1)
