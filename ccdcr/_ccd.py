@@ -4,9 +4,10 @@
 import copy
 
 import numpy as np
-from astropy import units as u
 from astropy.nddata import CCDData
 from scipy import ndimage
+
+from ccdcr._frames import UNIT_POWER, check_ccd, same_unit
 
 __all__ = [
     "FLAGS",
@@ -14,11 +15,9 @@ __all__ = [
     "FLAG_NOT_EXAMINED",
     "FLAG_NOT_REPLACED",
     "FLAG_OTHER",
-    "check_ccd",
     "companion",
     "owns_flags",
     "repack",
-    "same_unit",
     "unpack",
     "variance",
 ]
@@ -38,120 +37,12 @@ FLAGS = {
     32: "suspect, left alone",
 }
 
-# For each class of uncertainty: its unit as a power of the data unit, and how an
-# array of it becomes a variance and how a variance becomes it.
-_UNCERTAINTY = {
-    "std": (1, np.square, np.sqrt),
-    "var": (2, np.positive, np.positive),
-    "ivar": (-2, np.reciprocal, np.reciprocal),
+# For each class of uncertainty: how an array of it becomes a variance, and back.
+_CONVERSION = {
+    "std": (np.square, np.sqrt),
+    "var": (np.positive, np.positive),
+    "ivar": (np.reciprocal, np.reciprocal),
 }
-
-
-def check_ccd(ccd, name):
-    """
-    Refuse what is not a two-dimensional CCDData of real numbers.
-
-    Parameters
-    ----------
-    ccd : object
-        What the caller gave.
-    name : str
-        Name of the argument, for the message.
-
-    Raises
-    ------
-    TypeError
-        If it is no CCDData, or its numbers or uncertainty are of a wrong kind.
-    ValueError
-        If its parts have wrong shapes.
-    astropy.units.UnitsError
-        If the unit of the uncertainty does not go with the data.
-    """
-    if not isinstance(ccd, CCDData):
-        msg = (
-            f"{name} must be an astropy.nddata.CCDData (wrap an array as "
-            f"CCDData(array, unit='adu')), got {type(ccd).__name__}"
-        )
-        raise TypeError(msg)
-    data = np.asarray(ccd.data)
-    if data.dtype.kind not in "iuf":
-        msg = f"{name} must hold integers or real numbers, got dtype {data.dtype}"
-        raise TypeError(msg)
-    if data.ndim != 2 or data.size == 0:
-        msg = f"{name} must have two dimensions and some pixels, got shape {data.shape}"
-        raise ValueError(msg)
-    if ccd.mask is not None and np.shape(ccd.mask) != data.shape:
-        msg = (
-            f"the mask of {name} must have the shape of its data, "
-            f"got {np.shape(ccd.mask)} with data of {data.shape}"
-        )
-        raise ValueError(msg)
-    if ccd.uncertainty is not None:
-        _check_uncertainty(ccd, name)
-
-
-def _check_uncertainty(ccd, name):
-    kind = ccd.uncertainty.uncertainty_type
-    if kind not in _UNCERTAINTY:
-        msg = (
-            f"the uncertainty of {name} must be a StdDevUncertainty, "
-            "VarianceUncertainty or InverseVariance (wrap its array in the class that "
-            f"it is, or set it to None), got {type(ccd.uncertainty).__name__}"
-        )
-        raise TypeError(msg)
-    shape = np.shape(ccd.uncertainty.array)
-    if shape != np.shape(ccd.data):
-        msg = (
-            f"the uncertainty of {name} must have the shape of its data, "
-            f"got {shape} with data of {np.shape(ccd.data)}"
-        )
-        raise ValueError(msg)
-    kind_of_numbers = np.asarray(ccd.uncertainty.array).dtype
-    if kind_of_numbers.kind not in "iuf":
-        msg = (
-            f"the uncertainty of {name} must hold real numbers, "
-            f"got dtype {kind_of_numbers}"
-        )
-        raise TypeError(msg)
-    wanted = ccd.unit ** _UNCERTAINTY[kind][0]
-    unit = ccd.uncertainty.unit
-    if unit is not None and not unit.is_equivalent(wanted):
-        msg = (
-            f"the uncertainty of {name} must be in a unit that goes with data in "
-            f"{_text(ccd.unit)}, got {_text(unit)} (after a change of ccd.unit the "
-            "uncertainty must be set anew)"
-        )
-        raise u.UnitsError(msg)
-
-
-def _text(unit):
-    return unit.to_string() or "dimensionless"
-
-
-def same_unit(ccd, other, names):
-    """
-    Factor that brings the data of `other` to the unit of `ccd`.
-
-    Parameters
-    ----------
-    ccd, other : `~astropy.nddata.CCDData`
-        Checked frames.
-    names : tuple of str
-        Their names, for the message.
-
-    Returns
-    -------
-    factor : float
-        Usually 1.
-    """
-    try:
-        return float(other.unit.to(ccd.unit))
-    except u.UnitConversionError:
-        msg = (
-            f"{names[0]} and {names[1]} must have units that convert into each other, "
-            f"got {_text(ccd.unit)} and {_text(other.unit)}"
-        )
-        raise u.UnitsError(msg) from None
 
 
 def companion(name, image, ccd):
@@ -256,7 +147,7 @@ def variance(ccd, at=...):
     variance : float64 `~numpy.ndarray`
         NaN where the uncertainty is not a number or negative: not known.
     """
-    _, to_variance, _ = _UNCERTAINTY[ccd.uncertainty.uncertainty_type]
+    to_variance, _ = _CONVERSION[ccd.uncertainty.uncertainty_type]
     array = np.asarray(ccd.uncertainty.array)[at].astype(np.float64)
     array[array < 0] = np.nan
     with np.errstate(divide="ignore", over="ignore"):
@@ -265,7 +156,7 @@ def variance(ccd, at=...):
 
 def _variance_factor(ccd):
     """What the variance in the uncertainty's own unit is multiplied by."""
-    power, _, _ = _UNCERTAINTY[ccd.uncertainty.uncertainty_type]
+    power = UNIT_POWER[ccd.uncertainty.uncertainty_type]
     if ccd.uncertainty.unit is None:
         return 1.0
     return float(ccd.uncertainty.unit.to(ccd.unit**power)) ** (2 / power)
@@ -311,7 +202,7 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined):
         out.data[at] = values[replaced]
         if ccd.uncertainty is not None:
             new = np.where(replaced, variances, np.inf) / _variance_factor(ccd)
-            _, _, from_variance = _UNCERTAINTY[ccd.uncertainty.uncertainty_type]
+            _, from_variance = _CONVERSION[ccd.uncertainty.uncertainty_type]
             with np.errstate(divide="ignore", over="ignore"):
                 out.uncertainty.array[flagged] = from_variance(new)
     bits = np.where(replaced, bit, FLAG_NOT_REPLACED).astype(np.uint8)

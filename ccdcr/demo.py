@@ -42,7 +42,7 @@ def run(folder, *, overwrite=False):
     figures = _can_draw()
     frame = real_frame()
     frame.write(folder / "gmos.fits", overwrite=True)
-    _tell(
+    print(
         "A real frame: part of a long-slit spectrum of 90 s taken with GMOS-S, with "
         "sky lines\nand two long cosmic rays, in electron, with its variance: gmos.fits"
     )
@@ -53,19 +53,19 @@ def run(folder, *, overwrite=False):
         target = folder / f"gmos_{cleaner}.fits"
         clean = getattr(files, f"clean_{cleaner}")
         report = clean(folder / "gmos.fits", target, overwrite=True, **options)
-        _tell(f"cosmicray_{cleaner} found {report}: {target.name}")
+        print(f"cosmicray_{cleaner} found {report}: {target.name}")
         _draw(target, folder / "gmos.fits", figures)
     _pair(frame, folder, figures)
-    _tell(
+    print(
         f"\nEverything is in {folder}. In the cleaned files the extension CRMASK "
         "holds the cosmic\nrays, MASK all bad pixels, UNCERT the uncertainty, CRFLAGS "
         "how each pixel was treated,\nand the header what was done (cards CCR..., and "
         "HISTORY)."
     )
     if not figures:
-        _tell("No figures: they need matplotlib (python -m pip install matplotlib).")
+        print("No figures: they need matplotlib (python -m pip install matplotlib).")
     else:
-        _tell("Look at the figures (.png) first.")
+        print("Look at the figures (.png) first.")
 
 
 def _pair(frame, folder, figures):
@@ -76,7 +76,7 @@ def _pair(frame, folder, figures):
     for exposure, path in zip(exposures, paths, strict=True):
         exposure.write(path, overwrite=True)
     reports = files.clean_pair(*paths, *targets, overwrite=True)
-    _tell(
+    print(
         f"\nA pair whose truth is known: that frame as LACosmic left it, twice, with "
         f"fresh noise\nand {_TRACKS} simulated muon tracks in each: "
         f"{paths[0].name}, {paths[1].name}"
@@ -86,12 +86,12 @@ def _pair(frame, folder, figures):
     ):
         table = target.with_name(f"{path.stem}_cosmics.ecsv")
         report.table.write(table, overwrite=True)
-        _tell(f"cosmicray_pair found {report}: {target.name}, list in {table.name}")
+        print(f"cosmicray_pair found {report}: {target.name}, list in {table.name}")
         hit = charge > 3 * noise
         near = ndimage.binary_dilation(charge > 0, np.ones((3, 3)))
         completeness = (report.mask & hit).sum() / hit.sum()
         purity = (report.mask & near).sum() / max(1, report.n_pixels)
-        _tell(
+        print(
             f"    truth: {100 * completeness:.1f} % of the {hit.sum()} pixels that a "
             "track raised by more than 3 sigma\n    were found; "
             f"{100 * purity:.1f} % of the pixels found lie within 1 pixel of a track"
@@ -175,8 +175,4 @@ def _draw(after, before, figures):
     figure = plot_cleaning(*frames, title=f"{before.name} and {after.name}")
     picture = after.with_suffix(".png")
     figure.savefig(picture, dpi=110, metadata={"Software": None})
-    _tell(f"    figure: {picture.name}")
-
-
-def _tell(text):
-    print(text)
+    print(f"    figure: {picture.name}")

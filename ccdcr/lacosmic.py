@@ -8,20 +8,19 @@ import numpy as np
 from scipy import ndimage
 
 from ccdcr import _options
-from ccdcr._ccd import FLAG_LOCAL, check_ccd, companion, repack, unpack, variance
+from ccdcr._ccd import FLAG_LOCAL, companion, repack, unpack, variance
+from ccdcr._frames import check_ccd
 from ccdcr._log import check_add_keyword, record
 from ccdcr._regions import allowed_pixels, describe
-from ccdcr.pixels import filters
 from ccdcr.pixels.detect import not_beside_sources
-from ccdcr.pixels.difference import middle_and_sigma
+from ccdcr.pixels.noise import photon_variance, scale_to_unity, scatter
 from ccdcr.pixels.replace import GAUSSIAN, fill, from_neighbours
+from ccdcr.pixels.saturation import around_saturated
 
 __all__ = ["cosmicray_lacosmic"]
 
 _BORDER = 10  # astroscrappy does not search borders, and fails on tiny images
 _SQUARE = np.ones((3, 3), dtype=bool)
-_DISC = np.ones((5, 5), dtype=bool)
-_DISC[[0, 0, -1, -1], [0, -1, 0, -1]] = False
 _OFFSET = np.arange(-2, 3)
 _DISTANCE = np.hypot(_OFFSET[:, None], _OFFSET)
 #: For each way of astroscrappy to fill a cosmic ray: the weights of the 5 x 5
@@ -166,10 +165,11 @@ def cosmicray_lacosmic(
     ``readnoise``; the scatter between neighbouring pixels, one number for the whole
     frame, which is too small on bright sources. Which it was is in the header.
 
-    Pixels that are masked or not finite are never flagged or replaced. They are
-    filled from their neighbours before astroscrappy sees them, so a hit beside
-    them is found, and they do not enter the result. Borders are searched too: the
-    frame is reflected at its edges.
+    Pixels that are masked or not finite are never flagged, replaced or read. They
+    are filled from their neighbours before astroscrappy sees them, so that a hit
+    beside them is found where the image around is flat. Beside gaps of 2 x 2 pixels
+    and more, such as masked cores of stars, nothing is examined. Borders are
+    searched too: the frame is reflected at its edges.
 
     The variance of a replaced pixel is that of the mean (or median) of its good
     neighbours, plus their scatter about the new value beyond their own noise. A
@@ -217,27 +217,21 @@ def cosmicray_lacosmic(
     model = _noise_model(data, usable, noise, gain, readnoise, background)
     with np.errstate(over="ignore"):
         usable &= np.isfinite((data * model.scale).astype(np.float32))
-    examined = usable & ~_around_saturated(data, usable, level, saturated)
+    examined = usable & ~around_saturated(data, usable, level, saturated)
     wide = ndimage.binary_opening(~examined, np.ones((2, 2)))
     examined &= ~ndimage.binary_dilation(wide, _SQUARE)  # astroscrappy is blind there
     hits, clean = _astroscrappy(data, usable, examined, background, model, options)
     flagged = hits if allowed is None else hits & allowed
 
-    values = variances = None
-    if replacement is not None:
-        weights, efficiency = GAUSSIAN, 1.0
-        donors = examined & ~hits
-        if level is not None:
-            donors &= data < level
-        if replacement == "lacosmic":
-            weights, efficiency = _CLEANTYPES[cleantype]
-            own, _ = from_neighbours(data, None, donors, flagged, weights)
-            # astroscrappy may have read what was filled in for a bad pixel
-            near = ndimage.binary_dilation(~usable, np.ones((5, 5)))[flagged]
-            values = np.where(near, own, clean[flagged])
-        values, variances = from_neighbours(
-            data, noise, donors, flagged, weights, values=values, efficiency=efficiency
-        )
+    donors = examined & ~hits
+    if level is not None:
+        donors &= data < level
+    values, variances = None, None
+    if replacement == "local":
+        values, variances = from_neighbours(data, noise, donors, flagged, GAUSSIAN)
+    elif replacement == "lacosmic":
+        near = ndimage.binary_dilation(~usable, np.ones((5, 5)))
+        values, variances = _judge(data, noise, donors, flagged, clean, near, cleantype)
     if allowed is not None:
         examined &= allowed
     out, counts = repack(
@@ -263,6 +257,21 @@ def cosmicray_lacosmic(
     return out
 
 
+def _judge(data, noise, donors, flagged, clean, near, cleantype):
+    """
+    New values of astroscrappy, and their variances.
+
+    Near bad pixels it has read what was filled in for them: there the mean of the
+    good neighbours, with the same weights, is taken.
+    """
+    weights, efficiency = _CLEANTYPES[cleantype]
+    own, _ = from_neighbours(data, None, donors, flagged, weights)
+    values = np.where(near[flagged], own, clean[flagged])
+    return from_neighbours(
+        data, noise, donors, flagged, weights, values=values, efficiency=efficiency
+    )
+
+
 class _NoiseModel(NamedTuple):
     """The noise, in the words of astroscrappy."""
 
@@ -272,32 +281,30 @@ class _NoiseModel(NamedTuple):
     source: str
 
 
-def _noise_model(data, usable, noise, gain, readnoise, background):
+def _noise_model(data, usable, given, gain, readnoise, background):
     """
     Choose where the noise comes from.
 
     With a variance the scale of the image is free. It is made such that the noise
-    is about 1, exactly (a power of two): astroscrappy holds variances below 1e-5 for
-    zero, which a frame in physical units would be. A background is taken for
-    electrons by astroscrappy: then the scale is the gain, or if that is not known,
-    what makes the noise of the background all photon noise.
+    is about 1: astroscrappy holds variances below 1e-5 for zero, which a frame in
+    physical units would be. A background is taken for electrons by astroscrappy:
+    then the scale is the gain, or if that is not known, what makes the noise of the
+    background all photon noise.
     """
-    known = usable if noise is None else usable & np.isfinite(noise)
-    typical = np.median(noise[known]) if noise is not None and known.any() else 0.0
+    known = usable if given is None else usable & np.isfinite(given)
+    typical = np.median(given[known]) if given is not None and known.any() else 0.0
     if typical > 0:
         source = "uncertainty"
-        noise = np.maximum(fill(noise, known), 0.1 * typical)
+        noise = np.maximum(fill(given, known), 0.1 * typical)
     elif gain is not None and readnoise is not None:
-        source = "gain and readnoise"
-        light = np.where(usable, data, 0.0).clip(0)
-        noise = light / gain + (readnoise / gain) ** 2
         arguments = {"gain": gain, "readnoise": readnoise}
-        return _NoiseModel(1.0, arguments, noise, source)
+        noise = photon_variance(data, usable, gain, readnoise)
+        return _NoiseModel(1.0, arguments, noise, "gain and readnoise")
     else:
         source = "scatter of neighbouring pixels"
-        noise = np.full(data.shape, _scatter(data, usable) ** 2)
+        noise = np.full(data.shape, scatter(data, usable) ** 2)
     if background is None:
-        scale = _power_of_two(data, usable, noise)
+        scale = scale_to_unity(data, usable, noise)
     elif gain is not None:
         scale = gain
     else:
@@ -305,42 +312,6 @@ def _noise_model(data, usable, noise, gain, readnoise, background):
         scale = light / np.median(noise) if light > 0 and noise.any() else 1.0
     arguments = {"gain": 1.0, "invar": noise * scale**2}
     return _NoiseModel(scale, arguments, noise, source)
-
-
-def _scatter(data, usable):
-    """Robust sigma of the pixels, from differences of neighbours; 0 if unknown."""
-    both = usable[1:] & usable[:-1], usable[:, 1:] & usable[:, :-1]
-    with np.errstate(over="ignore", invalid="ignore"):
-        steps = (np.diff(data, axis=axis)[both[axis]] for axis in (0, 1))
-        _, sigma = middle_and_sigma(np.concatenate(list(steps)))
-    return sigma / math.sqrt(2) if sigma > 0 else 0.0
-
-
-def _power_of_two(data, usable, noise):
-    """Scale that makes the typical noise about 1 (or the range 1000 without any)."""
-    typical = math.sqrt(np.median(noise))
-    if typical == 0 and usable.any():
-        typical = np.ptp(data[usable].astype(float)) / 1000
-    if not 0 < typical < math.inf:
-        return 1.0
-    return 2.0 ** -round(math.log2(typical))
-
-
-def _around_saturated(data, usable, level, saturated):
-    """
-    Pixels too near to a saturated star to be judged.
-
-    A level alone does not make a star, since a hit can saturate, too: as in
-    astroscrappy the 5 x 5 pixels around must have a median above a tenth of it.
-    """
-    if level is not None:
-        saturated = usable & (data >= level)
-        at = np.nonzero(saturated)
-        wide = filters.median_at(data, (5, 5), usable, at) > level / 10
-        saturated[at] = wide
-    if saturated is None or not saturated.any():
-        return np.zeros(data.shape, dtype=bool)
-    return ndimage.binary_dilation(saturated, _DISC, iterations=2)
 
 
 def _astroscrappy(data, usable, examined, background, model, options):

@@ -6,7 +6,8 @@ import math
 import numpy as np
 
 from ccdcr import _options
-from ccdcr._ccd import FLAG_LOCAL, check_ccd, companion, repack, unpack, variance
+from ccdcr._ccd import FLAG_LOCAL, companion, repack, unpack, variance
+from ccdcr._frames import check_ccd
 from ccdcr._log import check_add_keyword, detection_cards, record
 from ccdcr._regions import allowed_pixels, describe
 from ccdcr.exceptions import warn_if_quantised

@@ -9,15 +9,8 @@ import numpy as np
 from astropy.nddata import CCDData
 
 from ccdcr import _options
-from ccdcr._ccd import (
-    FLAG_LOCAL,
-    FLAG_OTHER,
-    check_ccd,
-    repack,
-    same_unit,
-    unpack,
-    variance,
-)
+from ccdcr._ccd import FLAG_LOCAL, FLAG_OTHER, repack, unpack, variance
+from ccdcr._frames import check_ccd, same_unit
 from ccdcr._log import check_add_keyword, detection_cards, record
 from ccdcr._regions import allowed_pixels, describe
 from ccdcr.exceptions import CosmicRayWarning, warn_if_quantised

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from astropy import units as u
 
-from ccdcr._ccd import check_ccd, same_unit
+from ccdcr._frames import check_ccd, same_unit
 
 __all__ = ["CosmicRayReport", "cosmicray_report"]
 

@@ -6,7 +6,8 @@ import copy
 import numpy as np
 
 from ccdcr import _options
-from ccdcr._ccd import check_ccd, repack, unpack, variance
+from ccdcr._ccd import repack, unpack, variance
+from ccdcr._frames import check_ccd
 
 __all__ = ["inject"]
 

@@ -2,5 +2,5 @@
 """
 The arithmetic of cosmic-ray removal on plain arrays.
 
-Nothing in here knows CCDData, units, headers or files.
+Nothing in here knows frames, units, headers or files.
 """

@@ -12,7 +12,7 @@ from astropy.nddata import CCDData
 from numpy.testing import assert_array_equal
 
 import ccdcr
-from ccdcr import files
+from ccdcr import _fits, files
 from ccdcr.tests.conftest import SHAPE, frame, simple_wcs, sky
 
 
@@ -223,7 +223,7 @@ class TestTargets:
 
     def test_both_or_none(self, monkeypatch):
         """A failure while the second is written leaves no trace."""
-        write, calls = files._write, []
+        write, calls = _fits._write, []
 
         def fails_on_the_second(*arguments, **options):
             calls.append(arguments)
@@ -232,7 +232,7 @@ class TestTargets:
                 msg = "disk full"
                 raise OSError(msg)
 
-        monkeypatch.setattr(files, "_write", fails_on_the_second)
+        monkeypatch.setattr(_fits, "_write", fails_on_the_second)
         with pytest.raises(OSError, match="disk full"):
             self.clean("a.fits", "b.fits", "c.fits", "d.fits")
         assert sorted(os.listdir(self.folder)) == ["a.fits", "b.fits"]

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
-from ccdcr.pixels import detect, difference, filters, replace
+from ccdcr.pixels import detect, difference, filters, noise, replace, saturation
 
 
 class TestOverlap:
@@ -246,3 +246,84 @@ class TestFill:
         assert np.isfinite(filled).all()
         assert (filled[:, 20:] < 10).all()
         assert_array_equal(filled[:, :10], image[:, :10])
+
+
+class TestNoise:
+    def test_scatter_ignores_sources_and_unusable_pixels(self):
+        rng = np.random.default_rng(1)
+        image = rng.normal(100, 3, (200, 200))
+        usable = np.ones(image.shape, bool)
+        usable[::7] = False
+        image[~usable] = np.nan
+        image[50:60, 50:60] += 1e5
+        assert_allclose(noise.scatter(image, usable), 3, rtol=0.03)
+
+    @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (4, 4)])
+    def test_scatter_that_cannot_be_known(self, shape):
+        image = np.full(shape, 7.0)
+        assert noise.scatter(image, np.ones(shape, bool)) == 0
+        assert noise.scatter(image, np.zeros(shape, bool)) == 0
+
+    @pytest.mark.parametrize("sigma", [1e-20, 0.3, 1.0, 1e12])
+    def test_scale(self, sigma):
+        image = np.zeros((3, 3))
+        scale = noise.scale_to_unity(image, image == 0, np.full((3, 3), sigma**2))
+        assert 0.7 < scale * sigma < 1.42
+        assert np.frexp(scale)[0] == 0.5
+
+    def test_scale_without_noise(self):
+        image = np.array([[0.0, 8192.0]])
+        none = np.zeros((1, 2))
+        assert noise.scale_to_unity(image, image >= 0, none) == 1 / 8
+        assert noise.scale_to_unity(none, image >= 0, none) == 1
+
+    def test_photons(self):
+        image = np.array([[-5.0, 0.0, 20.0, np.nan]])
+        variance = noise.photon_variance(image, np.isfinite(image), 2.0, 6.0)
+        assert_allclose(variance, [[9, 9, 19, 9]])
+
+
+class TestSaturation:
+    def test_a_star_and_a_hit(self):
+        image = np.full((40, 40), 100.0)
+        image[10:15, 10:15] = 5000
+        image[30, 20:23] = 5000
+        usable = np.ones(image.shape, bool)
+        mask = saturation.around_saturated(image, usable, 5000, None)
+        assert mask[10:15, 10:15].all()
+        assert mask[8, 8]
+        assert mask[6, 12]
+        assert not mask[5].any()
+        assert not mask[30].any()
+
+    def test_a_mask(self):
+        given = np.zeros((20, 20), bool)
+        given[10, 10] = True
+        image = np.zeros((20, 20))
+        mask = saturation.around_saturated(image, image == 0, None, given)
+        assert mask[10, 6:15].all()
+        assert mask.sum() == mask[6:15, 6:15].sum()
+
+    def test_neither(self):
+        image = np.zeros((5, 5))
+        assert not saturation.around_saturated(image, image == 0, None, None).any()
+
+
+class TestNotBesideSources:
+    def test_flat_and_steep(self):
+        """Beside a gap a hit on a flat sky is kept, one on a slope is not."""
+        image = np.full((30, 30), 100.0)
+        image[:, 15:] += 200.0 * np.arange(15)
+        variance = np.full(image.shape, 25.0)
+        gaps, hits = np.zeros((2, 30, 30), bool)
+        gaps[5, 5] = gaps[20, 20] = True
+        hits[5, 6] = hits[20, 21:24] = hits[12, 25] = True
+        kept = detect.not_beside_sources(hits, gaps, image, variance)
+        expected = np.zeros(image.shape, bool)
+        expected[5, 6] = expected[12, 25] = True  # the last is beside no gap
+        assert_array_equal(kept, expected)
+
+    def test_without_gaps(self):
+        hits = np.eye(5, dtype=bool)
+        none = np.zeros((5, 5))
+        assert detect.not_beside_sources(hits, none > 0, none, none) is hits

@@ -1,0 +1,44 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Pixels that are too near to a saturated star to be judged."""
+
+import numpy as np
+from scipy import ndimage
+
+from ccdcr.pixels.filters import median_at
+
+__all__ = ["around_saturated"]
+
+_DISC = np.ones((5, 5), dtype=bool)
+_DISC[[0, 0, -1, -1], [0, -1, 0, -1]] = False
+
+
+def around_saturated(data, usable, level, saturated):
+    """
+    Find saturated stars and what is within 4 pixels of their saturated pixels.
+
+    A level alone does not make a star, since a hit can saturate, too: as in
+    astroscrappy the 5 x 5 pixels around must have a median above a tenth of it.
+
+    Parameters
+    ----------
+    data : 2D `~numpy.ndarray`
+        The image.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that may be read.
+    level : float or None
+        From where on pixels are saturated.
+    saturated : 2D bool `~numpy.ndarray` or None
+        Saturated pixels, where there is no level.
+
+    Returns
+    -------
+    mask : 2D bool `~numpy.ndarray`
+        The saturated stars and their surroundings.
+    """
+    if level is not None:
+        saturated = usable & (data >= level)
+        at = np.nonzero(saturated)
+        saturated[at] = median_at(data, (5, 5), usable, at) > level / 10
+    if saturated is None or not saturated.any():
+        return np.zeros(data.shape, dtype=bool)
+    return ndimage.binary_dilation(saturated, _DISC, iterations=2)
