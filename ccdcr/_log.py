@@ -67,7 +67,7 @@ CARDS = {
     "CCRNKEPT": "pixels flagged and not replaced",
     "CCRCOEXP": "pixels hit in both by chance: expected only",
     "CCRNEXAM": "pixels that were not examined",
-    "CCRFLAGS": "are the flags those of ccdcr",
+    "CCRFLAGS": "were CCDData.flags set by ccdcr",
 }
 
 

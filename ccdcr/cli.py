@@ -2,6 +2,7 @@
 """The command ``ccdcr``: what the functions do, on files."""
 
 import argparse
+import contextlib
 import inspect
 import math
 import re
@@ -36,9 +37,8 @@ def main(arguments=None):
     from astropy import log
 
     log.setLevel("WARNING")  # units that were asked for are no news
-    parser = _parser()
-    options = vars(parser.parse_args(arguments))
-    _check_use(parser, options)
+    options = vars(_parser().parse_args(arguments))
+    _check_use(options.pop("parser"), options)
     return options.pop("run")(**options)
 
 
@@ -51,8 +51,8 @@ def _check_use(parser, options):
         targets = options["output"] or map(_result_name, _pair_of(options))
     else:
         folder = options["output_dir"]
-        if folder is not None and not Path(folder).is_dir():
-            parser.error(f"--output-dir must be a folder that exists, got {folder!r}")
+        if folder is not None and Path(folder).is_file():
+            parser.error(f"--output-dir must be a folder, got the file {folder!r}")
         targets = [_result_name(path, folder) for path in options["files"]]
     targets = [str(target) for target in targets]
     twice = {target for target in targets if targets.count(target) > 1}
@@ -103,8 +103,11 @@ _section.__name__ = "FITS section"
 
 
 def _unit(text):
-    u.Unit(text if text != "ADU" else "adu")
-    return text
+    """Also as headers spell it: ADU, electrons."""
+    for spelling in (text, text.lower(), text.lower().removesuffix("s")):
+        with contextlib.suppress(ValueError):
+            return u.Unit(spelling)
+    raise ValueError
 
 
 _unit.__name__ = "unit"
@@ -133,7 +136,7 @@ def _add(commands, name, run, text, example):
         epilog=f"example: {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, parser=command)
     return command
 
 
@@ -162,21 +165,24 @@ def _add_pair(commands):
         nargs=2,
         type=float,
         metavar=("DY", "DX"),
-        help="pixel [y, x] of the first is pixel [y-DY, x-DX] of the second",
+        help="a star at (x1, y1) in the first and (x2, y2) in the second means "
+        "DY = y1 - y2, DX = x1 - x2; rounded to whole pixels (0 0)",
     )
     _add_thresholds(command)
     _add_common(command, ["other", "local", "none"])
 
 
 def _add_median(commands):
-    text = "Clean single exposures by their difference from a median filter."
-    command = _add(
-        commands, "median", _single, text, "ccdcr median *.fits --size 9 3 --unit adu"
+    text = (
+        "Clean single exposures by their difference from a median filter. It cuts the "
+        "tops of stars: for images of stars use pair or lacosmic."
     )
+    example = "ccdcr median raw/*.fits --size 15 5 --output-dir cleaned"
+    command = _add(commands, "median", _single, text, example)
     command.set_defaults(cleaner="median")
     _add_many(command)
     command.add_argument(
-        "--size", nargs=2, type=int, metavar=("ROWS", "COLUMNS"), help="window"
+        "--size", nargs=2, type=int, metavar=("ROWS", "COLUMNS"), help="window (5 5)"
     )
     _add_thresholds(command)
     _add_common(command, ["median", "local", "none"])
@@ -189,15 +195,15 @@ def _add_lacosmic(commands):
     command.set_defaults(cleaner="lacosmic")
     _add_many(command)
     for name, meaning in (
-        ("sigclip", "detection limit in sigma"),
-        ("sigfrac", "limit for neighbours, as a fraction of that"),
-        ("objlim", "least contrast between Laplacian and fine structure"),
+        ("sigclip", "detection limit in sigma (4.5)"),
+        ("sigfrac", "limit for neighbours, as a fraction of that (0.3)"),
+        ("objlim", "least contrast of Laplacian to fine structure (5)"),
         ("gain", "electrons per data unit"),
         ("readnoise", "read noise in electron"),
         ("saturation", "level in the data unit"),
     ):
         command.add_argument(f"--{name}", type=_positive, help=meaning)
-    command.add_argument("--niter", type=int, help="largest number of iterations")
+    command.add_argument("--niter", type=int, help="largest number of iterations (4)")
     _add_common(command, ["lacosmic", "local", "none"])
 
 
@@ -292,6 +298,8 @@ def _pair(cleaner, file1, file2, output, **options):
 
 def _single(cleaner, files, output_dir, **options):
     clean = getattr(ccdcr.files, f"clean_{cleaner}")
+    if output_dir is not None:
+        Path(output_dir).mkdir(parents=True, exist_ok=True)
     status = _DONE
     for path in files:  # one that fails must not cost the others
         out = _result_name(path, output_dir)

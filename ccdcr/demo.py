@@ -12,9 +12,10 @@ from scipy import ndimage
 from ccdcr import files, simulate
 from ccdcr.lacosmic import cosmicray_lacosmic
 
-__all__ = ["real_frame", "run", "simulated_pair"]
+__all__ = ["raw_exposures", "real_frame", "run", "simulated_pair"]
 
 _READNOISE = 4.24  # of the real frame, in electron
+_GAIN = 1.9  # of the raw exposures, in electron per adu
 _TRACKS = 25
 
 
@@ -56,6 +57,11 @@ def run(folder, *, overwrite=False):
         print(f"cosmicray_{cleaner} found {report}: {target.name}")
         _draw(target, folder / "gmos.fits", figures)
     _pair(frame, folder, figures)
+    raw_exposures(folder)
+    print(
+        "\nFor the examples of the documentation: two raw exposures, a.fits and b.fits,"
+        " with a\nshift of four rows, and a DS9 region, keep.reg"
+    )
     print(
         f"\nEverything is in {folder}. In the cleaned files the extension CRMASK "
         "holds the cosmic\nrays, MASK all bad pixels, UNCERT the uncertainty, CRFLAGS "
@@ -77,9 +83,9 @@ def _pair(frame, folder, figures):
         exposure.write(path, overwrite=True)
     reports = files.clean_pair(*paths, *targets, overwrite=True)
     print(
-        f"\nA pair whose truth is known: that frame as LACosmic left it, twice, with "
-        f"fresh noise\nand {_TRACKS} simulated muon tracks in each: "
-        f"{paths[0].name}, {paths[1].name}"
+        f"\nA pair whose truth is known: that frame after LACosmic, smoothed along the "
+        f"sky lines,\ntwice, with fresh noise and {_TRACKS} simulated muon tracks in "
+        f"each: {paths[0].name}, {paths[1].name}"
     )
     for report, charge, target, path in zip(
         reports, charges, targets, paths, strict=True
@@ -97,7 +103,12 @@ def _pair(frame, folder, figures):
             f"{100 * purity:.1f} % of the pixels found lie within 1 pixel of a track"
         )
         _draw(target, path, figures)
-    reports[0].table[:5].pprint(max_width=-1)
+    print(f"\nThe first of the {reports[0].n_cosmicrays} of {targets[0].name}:")
+    for row in reports[0].table[:5]:
+        print(
+            f"    {row['n_pixels']:3} pixels at x = {row['x_centroid']:5.1f}, "
+            f"y = {row['y_centroid']:5.1f}: {row['charge']:.0f}"
+        )
 
 
 def real_frame():
@@ -144,7 +155,8 @@ def simulated_pair(frame):
         Standard deviation of either without tracks.
     """
     rng = np.random.default_rng(2001)
-    scene = np.maximum(cosmicray_lacosmic(frame).data, 0)
+    # what is left of the cosmic rays, and the noise, go along the sky lines
+    scene = ndimage.median_filter(cosmicray_lacosmic(frame).data, (41, 1)).clip(0)
     variance = scene + _READNOISE**2
     exposures, charges = [], []
     for _ in range(2):
@@ -160,6 +172,26 @@ def simulated_pair(frame):
         exposures.append(exposure)
         charges.append(charge)
     return exposures, charges, np.sqrt(variance)
+
+
+def raw_exposures(folder):
+    """
+    Write the two raw exposures that the examples of the documentation use.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where ``a.fits`` and ``b.fits`` go: in adu with 1.9 electrons each, free of
+        bias, and the second four rows further up. ``keep.reg`` is a DS9 region.
+    """
+    folder = Path(folder)
+    exposures, _, _ = simulated_pair(real_frame())
+    for name, ccd, step in zip("ab", exposures, (0, 4), strict=True):
+        # rows that come in again fit, since the sky lines run along y
+        data = np.rint(np.roll(ccd.data, step, axis=0) / _GAIN)
+        raw = CCDData(data.astype(np.float32), unit="adu", meta=ccd.meta.copy())
+        raw.write(folder / f"{name}.fits", overwrite=True)
+    (folder / "keep.reg").write_text("image\ncircle(148,46,15)\n", encoding="ascii")
 
 
 def _can_draw():

@@ -78,9 +78,10 @@ def cosmicray_median(
     Returns
     -------
     cleaned : `~astropy.nddata.CCDData`
-        A new frame. ``cleaned.mask & ~ccd.mask`` are the cosmic rays. The bits of
-        ``flags`` tell how each pixel was treated (2 replaced, 4 not replaced, 16
-        not examined). Integers come back as floating numbers.
+        A new frame. What is masked in it and was not in ``ccd`` are the cosmic rays
+        (``cosmicray_report(cleaned, ccd).mask``). The bits of ``flags`` tell how each
+        pixel was treated (2 replaced, 4 not replaced, 16 not examined).
+        Integers come back as floating numbers.
 
     Raises
     ------

@@ -52,7 +52,8 @@ def cosmicray_pair(
     shift : tuple of float, optional
         ``(dy, dx)`` in pixels: ``ccd1[y, x]`` is compared with
         ``ccd2[y - dy, x - dx]``. It is what `scipy.ndimage.shift` would need to
-        move ``ccd2`` onto ``ccd1``. Fractions are rounded to the nearest pixel.
+        move ``ccd2`` onto ``ccd1``: a star at ``(y1, x1)`` and ``(y2, x2)`` means
+        ``(y1 - y2, x1 - x2)``. Fractions are rounded to the nearest pixel.
     method : {'classic'}, optional
         ``'classic'``: one threshold for the whole difference image, as in the
         teareduce cookbook.
@@ -80,10 +81,11 @@ def cosmicray_pair(
     Returns
     -------
     cleaned1, cleaned2 : `~astropy.nddata.CCDData`
-        New frames. ``cleaned1.mask & ~ccd1.mask`` are the cosmic rays of the first.
-        The bits of ``flags`` tell how each pixel was treated (1 replaced from the
-        other exposure, 2 replaced from its neighbours, 4 not replaced, 16 not
-        examined). Integers come back as floating numbers.
+        New frames. What is masked in ``cleaned1`` and was not in ``ccd1`` are the
+        cosmic rays of the first (``cosmicray_report(cleaned1, ccd1).mask``). The bits
+        of ``flags`` tell how each pixel was treated (1 replaced from the other
+        exposure, 2 replaced from its neighbours, 4 not replaced, 16 not examined).
+        Integers come back as floating numbers.
 
     Raises
     ------

@@ -43,6 +43,7 @@ html_theme_options = {
     "logo": {"text": "ccdcr"},
     "secondary_sidebar_items": ["page-toc"],
 }
+html_sidebars = {"**": []}  # the top bar has the pages, the right side the sections
 html_static_path = []
 html_favicon = None
 html_show_sourcelink = False

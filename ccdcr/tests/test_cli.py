@@ -62,8 +62,8 @@ def test_pair_options(capsys):
 
 
 def test_median(capsys):
-    Path("out").mkdir()
-    status, out, _ = run("median a.fits b.fits --size 9 3 --output-dir out", capsys)
+    text = "median a.fits b.fits --size 9 3 --unit ADU --output-dir out"
+    status, out, _ = run(text, capsys)
     assert status == 0
     assert out.count("1 cosmic ray") == 2
     assert fits.getheader("out/a_crclean.fits")["CCRSIZEY"] == 9
@@ -120,7 +120,7 @@ def test_nothing_is_overwritten(capsys):
         ("lacosmic a.fits --gain -1", "invalid positive number value"),
         ("median a.fits --region [1:5]", "invalid FITS section value"),
         ("median a.fits --unit foo", "invalid unit value"),
-        ("median a.fits --output-dir nowhere", "must be a folder that exists"),
+        ("median a.fits --output-dir b.fits", "must be a folder, got the file"),
         ("median a.fits ./a.fits x/a.fits --output-dir .", "got twice: a_crclean.fits"),
         ("median a.fits a.fits.fz", "got twice: a_crclean.fits"),
         ("pair a.fits b.fits --output o.fits o.fits", "got twice: o.fits"),
@@ -192,6 +192,9 @@ def test_demo(capsys):
     assert (status, err) == (0, "")
     names = {path.name for path in Path("ccdcr-demo").iterdir()}
     assert names == {
+        "a.fits",
+        "b.fits",
+        "keep.reg",
         "gmos.fits",
         "gmos_lacosmic.fits",
         "gmos_lacosmic.png",

@@ -152,7 +152,7 @@ class TestRead:
 
     def test_unit_of_the_wild(self, tmp_path):
         fits.writeto(tmp_path / "a.fits", sky(1), fits.Header({"BUNIT": "COUNTS"}))
-        with pytest.raises(ValueError, match=r"a.fits: .*give unit= if BUNIT"):
+        with pytest.raises(ValueError, match=r"a.fits: .*give the unit if BUNIT"):
             files.read(tmp_path / "a.fits")
 
     @pytest.mark.parametrize("content", [b"", b"junk" * 1000])
