@@ -332,7 +332,7 @@ def _demo(output, overwrite):
     from ccdcr.demo import run
 
     try:
-        run(output, overwrite=overwrite)
+        run(output, tell=print, overwrite=overwrite)
     except Exception as failure:
         return _tell([output], failure)
     return _DONE

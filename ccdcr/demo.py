@@ -19,7 +19,7 @@ _GAIN = 1.9  # of the raw exposures, in electron per adu
 _TRACKS = 25
 
 
-def run(folder, *, overwrite=False):
+def run(folder, *, tell, overwrite=False):
     """
     Clean the demonstration frames; write files and figures; tell what was done.
 
@@ -27,6 +27,8 @@ def run(folder, *, overwrite=False):
     ----------
     folder : path-like
         Where to write; made if it does not exist.
+    tell : callable
+        Takes the sentences, one or a few lines at a time; ``print`` will do.
     overwrite : bool, optional
         Whether to write into a folder that exists.
 
@@ -43,7 +45,7 @@ def run(folder, *, overwrite=False):
     figures = _can_draw()
     frame = real_frame()
     frame.write(folder / "gmos.fits", overwrite=True)
-    print(
+    tell(
         "A real frame: part of a long-slit spectrum of 90 s taken with GMOS-S, with "
         "sky lines\nand two long cosmic rays, in electron, with its variance: gmos.fits"
     )
@@ -54,27 +56,27 @@ def run(folder, *, overwrite=False):
         target = folder / f"gmos_{cleaner}.fits"
         clean = getattr(files, f"clean_{cleaner}")
         report = clean(folder / "gmos.fits", target, overwrite=True, **options)
-        print(f"cosmicray_{cleaner} found {report}: {target.name}")
-        _draw(target, folder / "gmos.fits", figures)
-    _pair(frame, folder, figures)
+        tell(f"cosmicray_{cleaner} found {report}: {target.name}")
+        _draw(target, folder / "gmos.fits", figures, tell)
+    _pair(frame, folder, figures, tell)
     raw_exposures(folder)
-    print(
+    tell(
         "\nFor the examples of the documentation: two raw exposures, a.fits and b.fits,"
         " with a\nshift of four rows, and a DS9 region, keep.reg"
     )
-    print(
+    tell(
         f"\nEverything is in {folder}. In the cleaned files the extension CRMASK "
         "holds the cosmic\nrays, MASK all bad pixels, UNCERT the uncertainty, CRFLAGS "
         "how each pixel was treated,\nand the header what was done (cards CCR..., and "
         "HISTORY)."
     )
     if not figures:
-        print("No figures: they need matplotlib (python -m pip install matplotlib).")
+        tell("No figures: they need matplotlib (python -m pip install matplotlib).")
     else:
-        print("Look at the figures (.png) first.")
+        tell("Look at the figures (.png) first.")
 
 
-def _pair(frame, folder, figures):
+def _pair(frame, folder, figures, tell):
     """Make the pair, clean it, and compare with what was put in."""
     exposures, charges, noise = simulated_pair(frame)
     paths = [folder / f"pair_{number}.fits" for number in (1, 2)]
@@ -82,7 +84,7 @@ def _pair(frame, folder, figures):
     for exposure, path in zip(exposures, paths, strict=True):
         exposure.write(path, overwrite=True)
     reports = files.clean_pair(*paths, *targets, overwrite=True)
-    print(
+    tell(
         f"\nA pair whose truth is known: that frame after LACosmic, smoothed along the "
         f"sky lines,\ntwice, with fresh noise and {_TRACKS} simulated muon tracks in "
         f"each: {paths[0].name}, {paths[1].name}"
@@ -92,20 +94,20 @@ def _pair(frame, folder, figures):
     ):
         table = target.with_name(f"{path.stem}_cosmics.ecsv")
         report.table.write(table, overwrite=True)
-        print(f"cosmicray_pair found {report}: {target.name}, list in {table.name}")
+        tell(f"cosmicray_pair found {report}: {target.name}, list in {table.name}")
         hit = charge > 3 * noise
         near = ndimage.binary_dilation(charge > 0, np.ones((3, 3)))
         completeness = (report.mask & hit).sum() / hit.sum()
         purity = (report.mask & near).sum() / max(1, report.n_pixels)
-        print(
+        tell(
             f"    truth: {100 * completeness:.1f} % of the {hit.sum()} pixels that a "
             "track raised by more than 3 sigma\n    were found; "
             f"{100 * purity:.1f} % of the pixels found lie within 1 pixel of a track"
         )
-        _draw(target, path, figures)
-    print(f"\nThe first of the {reports[0].n_cosmicrays} of {targets[0].name}:")
+        _draw(target, path, figures, tell)
+    tell(f"\nThe first of the {reports[0].n_cosmicrays} of {targets[0].name}:")
     for row in reports[0].table[:5]:
-        print(
+        tell(
             f"    {row['n_pixels']:3} pixels at x = {row['x_centroid']:5.1f}, "
             f"y = {row['y_centroid']:5.1f}: {row['charge']:.0f}"
         )
@@ -198,7 +200,7 @@ def _can_draw():
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def _draw(after, before, figures):
+def _draw(after, before, figures, tell):
     if not figures:
         return
     from ccdcr.plot import plot_cleaning
@@ -207,4 +209,4 @@ def _draw(after, before, figures):
     figure = plot_cleaning(*frames, title=f"{before.name} and {after.name}")
     picture = after.with_suffix(".png")
     figure.savefig(picture, dpi=110, metadata={"Software": None})
-    print(f"    figure: {picture.name}")
+    tell(f"    figure: {picture.name}")
