@@ -18,10 +18,12 @@ except ImportError:  # a source tree that was never installed
 _HOME = {
     "CosmicRayReport": "report",
     "CosmicRayWarning": "exceptions",
+    "ShiftError": "exceptions",
     "cosmicray_lacosmic": "lacosmic",
     "cosmicray_median": "median",
     "cosmicray_pair": "pair",
     "cosmicray_report": "report",
+    "measure_shift": "shift",
 }
 _MODULES = ("files", "plot", "simulate")
 

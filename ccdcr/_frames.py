@@ -5,7 +5,7 @@ import numpy as np
 from astropy import units as u
 from astropy.nddata import CCDData
 
-__all__ = ["UNIT_POWER", "check_ccd", "same_unit"]
+__all__ = ["UNIT_POWER", "check_ccd", "check_pair", "same_unit"]
 
 #: For each class of uncertainty: its unit as a power of the data unit.
 UNIT_POWER = {"std": 1, "var": 2, "ivar": -2}
@@ -116,3 +116,28 @@ def same_unit(ccd, other, names):
             f"got {_text(ccd.unit)} and {_text(other.unit)}"
         )
         raise u.UnitsError(msg) from None
+
+
+def check_pair(ccd1, ccd2):
+    """
+    Refuse two frames that cannot be compared pixel by pixel.
+
+    Parameters
+    ----------
+    ccd1, ccd2 : object
+        What the caller gave.
+
+    Returns
+    -------
+    factor : float
+        What brings the second to the unit of the first.
+    """
+    check_ccd(ccd1, "ccd1")
+    check_ccd(ccd2, "ccd2")
+    if ccd1.data.shape != ccd2.data.shape:
+        msg = (
+            "ccd1 and ccd2 must have one shape, "
+            f"got {ccd1.data.shape} and {ccd2.data.shape}"
+        )
+        raise ValueError(msg)
+    return same_unit(ccd1, ccd2, ("ccd1", "ccd2"))

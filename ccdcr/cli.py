@@ -168,6 +168,13 @@ def _add_pair(commands):
         help="a star at (x1, y1) in the first and (x2, y2) in the second means "
         "DY = y1 - y2, DX = x1 - x2; rounded to whole pixels (0 0)",
     )
+    command.add_argument(
+        "--auto-shift",
+        action="store_const",
+        const="auto",
+        dest="shift",
+        help="measure the shift",
+    )
     _add_thresholds(command)
     _add_common(command, ["other", "local", "none"])
 

@@ -1,16 +1,20 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The warnings of ccdcr; bad input raises TypeError, ValueError or UnitsError."""
+"""Warnings and errors; bad input raises TypeError, ValueError or UnitsError."""
 
 import warnings
 
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
-__all__ = ["CosmicRayWarning", "warn_if_quantised"]
+__all__ = ["CosmicRayWarning", "ShiftError", "warn_if_quantised"]
 
 
 class CosmicRayWarning(AstropyUserWarning):
     """A result was made, but the user should know something about it."""
+
+
+class ShiftError(ValueError):
+    """The shift between two exposures cannot be measured."""
 
 
 def warn_if_quantised(sigma, n_flagged, examined):

@@ -10,13 +10,14 @@ from astropy.nddata import CCDData
 
 from ccdcr import _options
 from ccdcr._ccd import FLAG_LOCAL, FLAG_OTHER, repack, unpack, variance
-from ccdcr._frames import check_ccd, same_unit
+from ccdcr._frames import check_pair
 from ccdcr._log import check_add_keyword, detection_cards, record
 from ccdcr._regions import allowed_pixels, describe
 from ccdcr.exceptions import CosmicRayWarning, warn_if_quantised
 from ccdcr.pixels.detect import above, hysteresis
 from ccdcr.pixels.difference import middle_and_sigma, overlap
 from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
+from ccdcr.shift import measure_shift
 
 __all__ = ["cosmicray_pair"]
 
@@ -49,11 +50,12 @@ def cosmicray_pair(
         The exposures: two-dimensional, of one shape, in units that convert into
         each other; equal in exposure time and pointing but for ``shift``. Pixels
         are compared with pixels: the WCS is not used.
-    shift : tuple of float, optional
+    shift : tuple of float or 'auto', optional
         ``(dy, dx)`` in pixels: ``ccd1[y, x]`` is compared with
         ``ccd2[y - dy, x - dx]``. It is what `scipy.ndimage.shift` would need to
         move ``ccd2`` onto ``ccd1``: a star at ``(y1, x1)`` and ``(y2, x2)`` means
-        ``(y1 - y2, x1 - x2)``. Fractions are rounded to the nearest pixel.
+        ``(y1 - y2, x1 - x2)``. Fractions are rounded to the nearest pixel. ``'auto'``:
+        as `measure_shift` finds it.
     method : {'classic'}, optional
         ``'classic'``: one threshold for the whole difference image, as in the
         teareduce cookbook.
@@ -92,7 +94,8 @@ def cosmicray_pair(
     TypeError
         If an argument is of a wrong kind.
     ValueError
-        If shapes or options do not fit, or the shift leaves nothing to compare.
+        If shapes or options do not fit, or the shift leaves nothing to compare, or
+        cannot be measured (`ShiftError`).
     astropy.units.UnitsError
         If units do not fit.
 
@@ -103,7 +106,7 @@ def cosmicray_pair(
 
     See Also
     --------
-    cosmicray_median, cosmicray_lacosmic, cosmicray_report
+    measure_shift, cosmicray_median, cosmicray_lacosmic, cosmicray_report
 
     Notes
     -----
@@ -151,15 +154,18 @@ def cosmicray_pair(
     >>> print(clean1.meta["CCRNPIX"], clean1.meta["CCRREPL"])
     3 other
     """
-    factor = _check_frames(ccd1, ccd2)
+    factor = check_pair(ccd1, ccd2)
     _options.check_choice("method", method, ("classic",))
     sigmas = _options.check_thresholds(sigma_peak, sigma_tail, _SIGMAS)
     max_size = _options.check_max_size(max_size)
     _options.check_choice("replacement", replacement, ("auto", "other", "local", None))
     replacement = "other" if replacement == "auto" else replacement
     check_add_keyword(add_keyword)
-    shift, used = _check_shift(shift, ccd1.data.shape)
     allowed = allowed_pixels(region, exclude, ccd1)
+    significance = None
+    if isinstance(shift, str) and shift == "auto":
+        shift, significance = measure_shift(ccd1, ccd2)
+    shift, used = _check_shift(shift, ccd1.data.shape)
     if replacement == "other":
         _warn_of_missing_noise(ccd1, ccd2)
 
@@ -175,6 +181,7 @@ def cosmicray_pair(
         "CCRDX": used[1],
         "CCRDYREQ": shift[0],
         "CCRDXREQ": shift[1],
+        "CCRSHSIG": significance,
         "CCRPEAK": sigmas[0],
         "CCRTAIL": sigmas[1],
         "CCRMAXSZ": max_size,
@@ -284,22 +291,9 @@ def _clean(own, other, compared, sign, replacement):
     )
 
 
-def _check_frames(ccd1, ccd2):
-    """Two frames of one shape; the factor between their units."""
-    check_ccd(ccd1, "ccd1")
-    check_ccd(ccd2, "ccd2")
-    if ccd1.data.shape != ccd2.data.shape:
-        msg = (
-            "ccd1 and ccd2 must have one shape, "
-            f"got {ccd1.data.shape} and {ccd2.data.shape}"
-        )
-        raise ValueError(msg)
-    return same_unit(ccd1, ccd2, ("ccd1", "ccd2"))
-
-
 def _check_shift(shift, shape):
     """Two finite numbers; and rounded to the nearest pixel, with some overlap."""
-    msg = f"shift must be two finite numbers (dy, dx) in pixels, got {shift!r}"
+    msg = f"shift must be 'auto' or two finite numbers (dy, dx), got {shift!r}"
     try:
         dy, dx = (
             _options.check_number("shift", step, least=-math.inf) for step in shift

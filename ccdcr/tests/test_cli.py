@@ -61,6 +61,13 @@ def test_pair_options(capsys):
     assert header["CCRREPL"] == "none"
 
 
+def test_auto_shift(capsys):
+    """Two exposures of sky have nothing in common to measure a shift with."""
+    status, _, err = run("pair a.fits b.fits --auto-shift", capsys)
+    assert status == 1
+    assert "the shift must be given" in err
+
+
 def test_median(capsys):
     text = "median a.fits b.fits --size 9 3 --unit ADU --output-dir out"
     status, out, _ = run(text, capsys)

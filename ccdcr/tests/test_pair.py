@@ -193,7 +193,7 @@ class TestShift:
             ((1,), ValueError),
             ((np.nan, 0), ValueError),
             ((0, np.inf), ValueError),
-            ("auto", TypeError),
+            ("measure", TypeError),
             (("a", "b"), TypeError),
             (None, TypeError),
             ((True, 0), TypeError),
@@ -202,7 +202,7 @@ class TestShift:
         ],
     )
     def test_refused(self, shift, error):
-        with pytest.raises(error, match="shift must be two finite numbers"):
+        with pytest.raises(error, match="shift must be 'auto' or two finite numbers"):
             cosmicray_pair(*exposures(), shift=shift)
 
 

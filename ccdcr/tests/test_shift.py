@@ -1,0 +1,113 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Measuring shifts, on scenes whose shift is known."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from numpy.testing import assert_allclose
+
+import ccdcr
+from ccdcr import simulate
+from ccdcr.pixels import shift as pixels
+from ccdcr.tests.conftest import frame, sky
+
+FIELD = {"shape": (300, 340), "n_stars": 60, "n_galaxies": 8, "n_hits": 60}
+
+
+def measured(scene):
+    shift, significance = ccdcr.measure_shift(*scene.exposures)
+    assert significance > 20
+    return shift
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shifts": [(0, 0), (0, 0)]},
+        {"shifts": [(0, 0), (7, -12)]},
+        {"shifts": [(0, 0), (0.3, -0.4)]},
+        {"shifts": [(0, 0), (5.4, 40.6)]},
+        {"shifts": [(0, 0), (-3.3, 0.5)], "seeing": [3.0, 3.6]},
+        {"shifts": [(0, 0), (5.3, -2.5)], "seeing": 1.3},
+        {"shifts": [(0, 0), (2, 1)], "sky": [400, 200], "transparency": [1, 0.5]},
+    ],
+)
+@pytest.mark.parametrize("masked", [True, False])
+def test_images(options, seed, masked):
+    """Also with hot pixels and bad columns that no mask knows."""
+    scene = simulate.imaging_scene(rng=seed, **FIELD, **options)
+    if not masked:
+        for ccd in scene.exposures:
+            ccd.mask = None
+    assert_allclose(measured(scene), options["shifts"][1], atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shifts": [(0, 0), (-4, 0)]},
+        {"shifts": [(0, 0), (-4.2, 0.15)], "seeing": [2.6, 2.9]},
+    ],
+)
+def test_spectra(options):
+    scene = simulate.spectrum_scene(rng=3, **options)
+    assert_allclose(measured(scene), options["shifts"][1], atol=0.1)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_refused_where_there_is_nothing_to_lock_on(seed):
+    nothing = {"n_stars": 0, "n_galaxies": 0, "n_saturated": 0}
+    scenes = (
+        simulate.imaging_scene(rng=seed, shape=(300, 340), n_hits=100, **nothing),
+        simulate.dark_scene(rng=seed, shape=(300, 340), n_hits=200),
+    )
+    for scene in scenes:
+        for masked in (True, False):
+            if not masked:
+                for ccd in scene.exposures:
+                    ccd.mask = None
+            with pytest.raises(ccdcr.ShiftError, match=r"too little .* \(significance"):
+                ccdcr.measure_shift(*scene.exposures)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 5), (3, 30)])
+@pytest.mark.parametrize("value", [np.nan, 5.0])
+def test_refused_where_there_is_nothing_at_all(shape, value):
+    ccd = frame(np.full(shape, value))
+    with pytest.raises(ccdcr.ShiftError, match=r"significance 0\.0"):
+        ccdcr.measure_shift(ccd, ccd)
+
+
+def test_auto():
+    scene = simulate.imaging_scene(rng=1, **FIELD, shifts=[(0, 0), (-4.2, 3)])
+    auto = ccdcr.cosmicray_pair(*scene.exposures, shift="auto")
+    given = ccdcr.cosmicray_pair(*scene.exposures, shift=(-4, 3))
+    for one, other in zip(auto, given, strict=True):
+        assert (one.mask == other.mask).all()
+        assert (one.meta["CCRDY"], one.meta["CCRDX"]) == (-4, 3)
+        assert_allclose(one.meta["CCRDYREQ"], -4.2, atol=0.1)
+        assert one.meta["CCRSHSIG"] > 20
+        assert other.meta["CCRSHSIG"] == "none"
+
+
+def test_bad_frames():
+    with pytest.raises(ValueError, match="one shape"):
+        ccdcr.measure_shift(frame(sky(1)), frame(np.ones((3, 3))))
+    with pytest.raises(u.UnitsError, match="convert"):
+        ccdcr.measure_shift(frame(sky(1)), frame(sky(1), unit=u.electron))
+    with pytest.raises(TypeError, match="ccd2 must be"):
+        ccdcr.measure_shift(frame(sky(1)), sky(1))
+
+
+def test_pixels_that_do_not_move_are_left_out():
+    image = np.random.default_rng(1).normal(0, 1, (60, 60))
+    image[:, 20] += 50  # a bad column
+    image[10, 40] = 5000  # a hot pixel
+    image[30:33, 30:33] += [[20, 50, 20], [50, 90, 50], [20, 50, 20]]
+    image[50, 50] = np.nan
+    sources = pixels.prepare(image, np.isfinite(image))
+    assert not sources[:, 20].any()
+    assert sources[10, 40] == 0
+    assert (sources[30:33, 30:33] > 3).all()
+    assert np.isfinite(sources).all()
