@@ -11,6 +11,7 @@ from ccdcr._frames import UNIT_POWER, check_ccd, same_unit
 
 __all__ = [
     "FLAGS",
+    "FLAG_COINCIDENT",
     "FLAG_LOCAL",
     "FLAG_NOT_EXAMINED",
     "FLAG_NOT_REPLACED",
@@ -25,6 +26,7 @@ __all__ = [
 FLAG_OTHER = 1
 FLAG_LOCAL = 2
 FLAG_NOT_REPLACED = 4
+FLAG_COINCIDENT = 8
 FLAG_NOT_EXAMINED = 16
 
 #: What the bits of ``flags`` mean.
@@ -177,7 +179,7 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined):
         replace the pixel. None: nothing is to be replaced.
     variances : 1D `~numpy.ndarray` or None
         Their variances; None if the frame has no uncertainty.
-    bit : int
+    bit : int or 1D uint8 `~numpy.ndarray`
         Flag of the pixels that are replaced.
     not_examined : 2D bool `~numpy.ndarray`
         Pixels that were not looked at.
@@ -205,7 +207,7 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined):
             _, from_variance = _CONVERSION[ccd.uncertainty.uncertainty_type]
             with np.errstate(divide="ignore", over="ignore"):
                 out.uncertainty.array[flagged] = from_variance(new)
-    bits = np.where(replaced, bit, FLAG_NOT_REPLACED).astype(np.uint8)
+    bits = np.where(replaced, bit, FLAG_NOT_REPLACED | bit & FLAG_COINCIDENT)
     _set_flags(out, ccd, flagged, bits, not_examined)
     counts = {
         "CCRNOBJ": ndimage.label(flagged, np.ones((3, 3)))[1],
@@ -250,6 +252,6 @@ def _set_flags(out, ccd, flagged, bits, not_examined):
     flags = np.zeros(out.data.shape, dtype=np.uint8)
     if ccd.flags is not None:
         flags |= ccd.flags
-    flags[flagged] |= bits
+    flags[flagged] |= bits.astype(np.uint8)
     flags[not_examined] |= FLAG_NOT_EXAMINED
     out.flags = flags

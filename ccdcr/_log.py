@@ -66,7 +66,13 @@ CARDS = {
     "CCRNPIX": "pixels flagged as cosmic rays",
     "CCRNREPL": "pixels flagged and replaced",
     "CCRNKEPT": "pixels flagged and not replaced",
+    "CCRSCALE": "flux of the first image over that of the second",
+    "CCRSCLHO": "how the flux scale was found",
+    "CCRNOISF": "scatter of the difference over its noise",
+    "CCRMISRG": "[pix] mismatch of sources in position",
+    "CCRCHANG": "fractional change of sources",
     "CCRCOEXP": "pixels hit in both by chance: expected only",
+    "CCRNCOIN": "pixels hit in both images, found",
     "CCRNEXAM": "pixels that were not examined",
     "CCRFLAGS": "were CCDData.flags set by ccdcr",
 }

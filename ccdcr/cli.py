@@ -169,6 +169,9 @@ def _add_pair(commands):
         "DY = y1 - y2, DX = x1 - x2; rounded to whole pixels (0 0)",
     )
     command.add_argument(
+        "--method", choices=["classic", "matched"], help="method (classic)"
+    )
+    command.add_argument(
         "--auto-shift",
         action="store_const",
         const="auto",

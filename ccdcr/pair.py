@@ -12,6 +12,7 @@ from ccdcr import _options
 from ccdcr._ccd import FLAG_LOCAL, FLAG_OTHER, repack, unpack, variance
 from ccdcr._frames import check_pair
 from ccdcr._log import check_add_keyword, detection_cards, record
+from ccdcr._matched import matched_pair
 from ccdcr._regions import allowed_pixels, describe
 from ccdcr.exceptions import CosmicRayWarning, warn_if_quantised
 from ccdcr.pixels.detect import above, hysteresis
@@ -21,7 +22,8 @@ from ccdcr.shift import measure_shift
 
 __all__ = ["cosmicray_pair"]
 
-_SIGMAS = (10, 3)  # the published thresholds of peaks and tails
+#: Thresholds of peaks and tails.
+_SIGMAS = {"classic": (10, 3), "matched": (5, 2.5)}
 
 
 def cosmicray_pair(
@@ -35,6 +37,10 @@ def cosmicray_pair(
     max_size=None,
     region=None,
     exclude=None,
+    scale="auto",
+    gain=None,
+    readnoise=None,
+    saturation="auto",
     replacement="auto",
     add_keyword=True,
 ):
@@ -56,14 +62,16 @@ def cosmicray_pair(
         move ``ccd2`` onto ``ccd1``: a star at ``(y1, x1)`` and ``(y2, x2)`` means
         ``(y1 - y2, x1 - x2)``. Fractions are rounded to the nearest pixel. ``'auto'``:
         as `measure_shift` finds it.
-    method : {'classic'}, optional
+    method : {'classic', 'matched'}, optional
         ``'classic'``: one threshold for the whole difference image, as in the
-        teareduce cookbook.
+        teareduce cookbook. ``'matched'``: each exposure against its prediction from
+        the other, with the noise of each pixel, and sources allowed to differ as
+        much as they are seen to.
     sigma_peak, sigma_tail : float, optional
-        A pixel is a peak if the difference exceeds its median by more than
-        ``sigma_peak`` robust standard deviations, and belongs to the tail of that
-        peak if it is connected with it (through edges, not corners) by pixels
-        that exceed ``sigma_tail``. Default: 10 and 3.
+        A pixel is a peak if the difference exceeds its level by more than
+        ``sigma_peak`` standard deviations, and belongs to the tail of that peak if
+        it is connected with it by pixels that exceed ``sigma_tail``. Default: 10 and
+        3 for classic, 5 and 2.5 for matched.
     max_size : int, optional
         Detections of more pixels are left alone. Default: no limit.
     region, exclude : optional
@@ -71,6 +79,18 @@ def cosmicray_pair(
         ``'[1:100,20:40]'``, a tuple of two slices in numpy order, a boolean array,
         a region of the ``regions`` package (sky regions need a WCS), or a list of
         these. Statistics are taken over all pixels all the same.
+    scale : float or 'auto', optional
+        For matched: flux of the first exposure over that of the second; measured
+        by default.
+    gain : float or `~astropy.units.Quantity`, optional
+        For matched: electrons per data unit, for the noise if neither frame has an
+        uncertainty.
+    readnoise : float or `~astropy.units.Quantity`, optional
+        For matched: read noise in electron, likewise.
+    saturation : float, `~astropy.units.Quantity`, bool array, 'auto' or None, optional
+        For matched: level in the data unit from which pixels are saturated, or a
+        mask for both. ``'auto'``: the card SATURATE or SATLEVEL if the unit is adu,
+        else the largest number of integer data, else none.
     replacement : {'auto', 'other', 'local', None}, optional
         ``'other'``, which is also ``'auto'``: the pixel of the other exposure plus
         the difference of level. ``'local'``: a Gaussian-weighted mean of good
@@ -110,7 +130,9 @@ def cosmicray_pair(
 
     Notes
     -----
-    With :math:`d = I_1 - I_2` over the overlap, :math:`m` its median and
+    The matched method is described, step by step, in the documentation.
+
+    Classic: with :math:`d = I_1 - I_2` over the overlap, :math:`m` its median and
     :math:`s = 0.7413\,(p_{75} - p_{25})`, cosmic rays of the first exposure
     exceed :math:`m + 10 s` at the peak and :math:`m + 3 s` in the tail; those of
     the second lie as far below. They are replaced by :math:`I_2 + m` and
@@ -123,11 +145,11 @@ def cosmicray_pair(
     neither frame has an uncertainty, none is made.
 
     A pair cannot tell a cosmic ray from anything else that changed: do not use
-    this on variable stars, moving objects or resampled frames, and look at what
-    was removed around stars and emission lines when seeing or pointing differ.
-    One pixel that is hit in both exposures is not seen.
+    this on variable stars, moving objects or resampled frames. With classic, look
+    at what was removed around stars and emission lines when seeing or pointing
+    differ; a pixel that is hit in both exposures is not seen.
 
-    The method is that of ``cr2images`` of teareduce [1]_. Three things differ,
+    Classic is ``cr2images`` of teareduce [1]_. Three things differ,
     for the promises made above: masks and non-finite pixels are honoured, integers
     become floating numbers, and outside ``region`` nothing is changed even where
     a cosmic ray reaches out of it.
@@ -155,12 +177,15 @@ def cosmicray_pair(
     3 other
     """
     factor = check_pair(ccd1, ccd2)
-    _options.check_choice("method", method, ("classic",))
-    sigmas = _options.check_thresholds(sigma_peak, sigma_tail, _SIGMAS)
+    _options.check_choice("method", method, tuple(_SIGMAS))
+    sigmas = _options.check_thresholds(sigma_peak, sigma_tail, _SIGMAS[method])
     max_size = _options.check_max_size(max_size)
     _options.check_choice("replacement", replacement, ("auto", "other", "local", None))
     replacement = "other" if replacement == "auto" else replacement
     check_add_keyword(add_keyword)
+    given = {"scale": scale, "gain": gain, "readnoise": readnoise}
+    given["saturation"] = saturation
+    options = _check_matched(method, given, (ccd1, ccd2))
     allowed = allowed_pixels(region, exclude, ccd1)
     significance = None
     if isinstance(shift, str) and shift == "auto":
@@ -170,11 +195,6 @@ def cosmicray_pair(
         _warn_of_missing_noise(ccd1, ccd2)
 
     parts = overlap(ccd1.data.shape, used)
-    first = _Exposure(ccd1, *unpack(ccd1), parts[0], 1.0)
-    second = _Exposure(ccd2, *unpack(ccd2), parts[1], factor)
-    compared = _compare(first, second, sigmas, allowed, max_size)
-    n_flagged = sum(found.flagged.sum() for found in compared.found.values())
-    warn_if_quantised(compared.sigma, n_flagged, compared.examined)
     cards = {
         "CCRMETH": method,
         "CCRDY": used[0],
@@ -188,8 +208,20 @@ def cosmicray_pair(
         "CCRREG": describe(region, ccd1.data.shape),
         "CCREXCL": describe(exclude, ccd1.data.shape),
         "CCRREPL": replacement,
-        **compared.cards(),
     }
+    if method == "matched":
+        options |= {"sigmas": sigmas, "max_size": max_size, "replacement": replacement}
+        cards |= {"CCRGAIN": options["gain"], "CCRRDN": options["readnoise"]}
+        results = matched_pair((ccd1, ccd2), parts, factor, allowed, options)
+        for (out, own_cards), before in zip(results, (ccd1, ccd2), strict=True):
+            record(out, before, "cosmicray_pair", cards | own_cards, add_keyword)
+        return tuple(out for out, _ in results)
+    first = _Exposure(ccd1, *unpack(ccd1), parts[0], 1.0)
+    second = _Exposure(ccd2, *unpack(ccd2), parts[1], factor)
+    compared = _compare(first, second, sigmas, allowed, max_size)
+    n_flagged = sum(found.flagged.sum() for found in compared.found.values())
+    warn_if_quantised(compared.sigma, n_flagged, compared.examined)
+    cards |= compared.cards()
     cleaned = []
     for own, other, sign in ((first, second, 1), (second, first, -1)):
         out, counts = _clean(own, other, compared, sign, replacement)
@@ -289,6 +321,34 @@ def _clean(own, other, compared, sign, replacement):
         bit=FLAG_OTHER if replacement == "other" else FLAG_LOCAL,
         not_examined=~own.full(compared.examined),
     )
+
+
+def _check_matched(method, given, frames):
+    """Options of the matched method; classic takes none of them."""
+    if method == "classic":
+        for name, value in given.items():
+            if value is not None and not (isinstance(value, str) and value == "auto"):
+                msg = f"{name} must be left out with method='classic', got {value!r}"
+                raise ValueError(msg)
+        return {}
+    scale = given["scale"]
+    if isinstance(scale, str) or scale is None:
+        _options.check_choice("scale", scale, ("auto",))
+        scale = None
+    else:
+        scale = _options.check_number("scale", scale)
+    needed = all(ccd.uncertainty is None for ccd in frames)
+    gain, readnoise = _options.check_noise(
+        given["gain"], given["readnoise"], frames[0].unit, needed=needed
+    )
+    for ccd in frames:
+        _options.check_saturation(given["saturation"], ccd)
+    return {
+        "scale": scale,
+        "gain": gain,
+        "readnoise": readnoise,
+        "saturation": given["saturation"],
+    }
 
 
 def _check_shift(shift, shape):

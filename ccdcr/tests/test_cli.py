@@ -61,6 +61,13 @@ def test_pair_options(capsys):
     assert header["CCRREPL"] == "none"
 
 
+def test_matched_pair(capsys):
+    status, _, _ = run("pair a.fits b.fits --method matched --sigma-peak 6", capsys)
+    assert status == 0
+    header = fits.getheader("a_crclean.fits")
+    assert (header["CCRMETH"], header["CCRPEAK"]) == ("matched", 6)
+
+
 def test_auto_shift(capsys):
     """Two exposures of sky have nothing in common to measure a shift with."""
     status, _, err = run("pair a.fits b.fits --auto-shift", capsys)

@@ -1,0 +1,145 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""How one exposure is predicted from another: flux scale, level, and noise."""
+
+import numpy as np
+from scipy import ndimage
+
+from ccdcr.pixels.difference import middle_and_sigma
+
+__all__ = ["expected_variance", "flux_scale", "local_level", "photon_slope"]
+
+_LIMITS = 0.05, 20.0  # of a flux scale that can be believed
+
+
+def photon_slope(image, variance, usable):
+    """
+    Measure how the variance grows with the signal.
+
+    Parameters
+    ----------
+    image, variance : 2D `~numpy.ndarray`
+        An exposure and its variance.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count.
+
+    Returns
+    -------
+    slope : float
+        Variance per data unit, from pixels above the 99th percentile and 5 sigma; 0
+        if these are fewer than 50.
+    """
+    light, noise = image[usable], variance[usable]
+    sky, floor = np.median(light), np.median(noise)
+    bright = (light > np.percentile(light, 99)) & (light > sky + 5 * np.sqrt(floor))
+    if np.count_nonzero(bright) < 50:
+        return 0.0
+    ratio = (noise[bright] - floor) / (light[bright] - sky)
+    return max(float(np.median(ratio)), 0.0)
+
+
+def expected_variance(image, variance, level, slope, floor):
+    """
+    Variance that pixels would have at the level that is expected of them.
+
+    A cosmic ray has raised the variance that was computed from it; this takes its
+    part away again.
+
+    Parameters
+    ----------
+    image, variance : 2D `~numpy.ndarray`
+        An exposure and its variance.
+    level : 2D `~numpy.ndarray`
+        What the pixels should show.
+    slope : float
+        From `photon_slope`.
+    floor : float
+        The least variance.
+
+    Returns
+    -------
+    variance : 2D `~numpy.ndarray`
+        The variance at that level.
+    """
+    return np.maximum(variance - slope * np.maximum(image - level, 0), floor)
+
+
+def flux_scale(first, second, variance1, variance2, usable):
+    """
+    Measure how much brighter sources are in the first of two images.
+
+    Parameters
+    ----------
+    first, second : 2D `~numpy.ndarray`
+        The images.
+    variance1, variance2 : 2D `~numpy.ndarray`
+        Their variances.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count.
+
+    Returns
+    -------
+    scale : float or None
+        A ratio of sums over pixels that are bright in both (a regression would be
+        biased by the noise of the second); None if it cannot be measured.
+    """
+    lights = []
+    bright = usable
+    for image, variance in ((first, variance1), (second, variance2)):
+        # medians, so that cosmic rays are not bright, nor their noise large
+        light = ndimage.median_filter(image, 3, mode="nearest")
+        light -= np.median(image[usable])
+        noise = ndimage.median_filter(variance, 3, mode="nearest")
+        bright = bright & (light > 10 * np.sqrt(np.minimum(variance, noise)))
+        lights.append(light)
+    if np.count_nonzero(bright) < 100:
+        return None
+    y, x = (light[bright] for light in lights)
+    scale, scatter = middle_and_sigma(y / x)
+    if scatter > 0.15 * scale:
+        return None
+    for _ in range(5):
+        residual = (y - scale * x) / np.sqrt(x + y)
+        spread = middle_and_sigma(residual)[1]
+        good = np.abs(residual) <= 3 * spread
+        scale = float(y[good].sum() / x[good].sum())
+    return scale if _LIMITS[0] <= scale <= _LIMITS[1] else None
+
+
+def local_level(image, usable, box=64):
+    """
+    Smooth level of an image: medians in boxes, and bilinear between them.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`
+        The image.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count; at least one.
+    box : int, optional
+        Size of the boxes in pixels, about.
+
+    Returns
+    -------
+    level : 2D `~numpy.ndarray`
+        One value per pixel; boxes of at most 20 pixels have that of the others.
+    """
+    edges = [np.linspace(0, n, max(1, n // box) + 1).astype(int) for n in image.shape]
+    grid = np.full([edge.size - 1 for edge in edges], np.nan)
+    for i, j in np.ndindex(grid.shape):
+        part = np.s_[edges[0][i] : edges[0][i + 1], edges[1][j] : edges[1][j + 1]]
+        values = image[part][usable[part]]
+        if values.size > 20:
+            grid[i, j] = np.median(values)
+    grid[np.isnan(grid)] = (
+        np.median(image[usable]) if np.isnan(grid).all() else np.nanmedian(grid)
+    )
+    if min(grid.shape) >= 3:
+        grid = ndimage.median_filter(grid, 3, mode="nearest")
+    places = [
+        np.interp(
+            np.arange(n), (edge[1:] + edge[:-1] - 1) / 2, np.arange(edge.size - 1)
+        )
+        for n, edge in zip(image.shape, edges, strict=True)
+    ]
+    where = np.meshgrid(*places, indexing="ij")
+    return ndimage.map_coordinates(grid, where, order=1, mode="nearest")

@@ -1,0 +1,400 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The matched difference: scenes whose truth is known, and its parts."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.nddata import CCDData, StdDevUncertainty
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ccdcr import CosmicRayWarning, cosmicray_pair, simulate
+from ccdcr.pixels import coincident, guard, matched, photometry
+from ccdcr.tests.conftest import SHAPE, frame, sky
+
+FIELD = {"shape": (400, 400), "n_stars": 80, "n_galaxies": 10, "n_hits": 80}
+SLIT = {"shape": (200, 600), "n_hits": 60}
+LEVEL = 65000.0
+
+SCENES = {
+    "equal": (simulate.imaging_scene, FIELD),
+    "shift": (simulate.imaging_scene, FIELD | {"shifts": [(0, 0), (3, -2)]}),
+    "0.3 px": (simulate.imaging_scene, FIELD | {"shifts": [(0, 0), (0.3, 0)]}),
+    "seeing": (simulate.imaging_scene, FIELD | {"seeing": [3.0, 3.4]}),
+    "sky": (
+        simulate.imaging_scene,
+        FIELD | {"sky": [500, 560], "transparency": [1, 0.93]},
+    ),
+    "half exposure": (
+        simulate.imaging_scene,
+        FIELD | {"sky": [400, 200], "transparency": [1, 0.5]},
+    ),
+    "undersampled": (
+        simulate.imaging_scene,
+        FIELD | {"shifts": [(0, 0), (0.3, 0)], "seeing": 1.3},
+    ),
+    "spectrum": (simulate.spectrum_scene, SLIT | {"shifts": [(0, 0), (-4, 0)]}),
+    "flexure": (
+        simulate.spectrum_scene,
+        SLIT
+        | {
+            "shifts": [(0, 0), (-4.2, 0.15)],
+            "seeing": [2.6, 2.9],
+            "sky_factor": [1, 1.06],
+        },
+    ),
+    "cloud": (
+        simulate.spectrum_scene,
+        SLIT | {"object_factor": [1, 0.8], "sky_factor": [1, 1.1]},
+    ),
+    "sky lines vary": (simulate.spectrum_scene, SLIT | {"line_scatter": 0.1}),
+    "tilted": (
+        simulate.spectrum_scene,
+        SLIT | {"tilt": 2, "curvature": 3, "shifts": [(0, 0), (-4.1, 0.1)]},
+    ),
+    "darks": (simulate.dark_scene, {"shape": (300, 300), "n_hits": 170}),
+}
+
+
+def clean(scene, **options):
+    options.setdefault("shift", scene.shifts[1])
+    options.setdefault("saturation", LEVEL)
+    return cosmicray_pair(*scene.exposures, method="matched", **options)
+
+
+def scores(scene, cleaned):
+    parts = zip(
+        cleaned,
+        scene.exposures,
+        scene.charges,
+        scene.truths,
+        scene.sources,
+        strict=True,
+    )
+    return [
+        simulate.score(after, before, charge, truth, sources=sources)
+        for after, before, charge, truth, sources in parts
+    ]
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("name", SCENES)
+def test_scenes(name, seed):
+    """Sources live although the exposures differ; no warning is needed."""
+    make, options = SCENES[name]
+    scene = make(rng=seed, **options)
+    for score in scores(scene, clean(scene)):
+        assert score.completeness > 0.94
+        assert score.purity_near > 0.97
+        assert score.n_false_objects <= 3
+        assert score.n_false_on_sources <= 20
+        assert score.n_bad_left < 60
+        assert 0.75 < score.pull_width < 1.2
+        assert abs(score.bias) < 0.15
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (
+            simulate.imaging_scene,
+            FIELD
+            | {
+                "shifts": [(0, 0), (0.2, 0)],
+                "seeing": [3.0, 3.3],
+                "transparency": [1, 0.95],
+                "n_hits": 0,
+            },
+        ),
+        (simulate.spectrum_scene, SLIT | {"n_hits": 0}),
+    ],
+)
+def test_no_cosmic_ray_at_all(make, options, seed):
+    scene = make(rng=seed, **options)
+    assert sum(score.n_false_objects for score in scores(scene, clean(scene))) <= 1
+
+
+def test_classic_is_worse_where_exposures_differ():
+    """What the method is for."""
+    make, options = SCENES["seeing"]
+    scene = make(rng=11, **options)
+    classic = cosmicray_pair(*scene.exposures)
+    worse = sum(score.n_false_on_sources for score in scores(scene, classic))
+    better = sum(score.n_false_on_sources for score in scores(scene, clean(scene)))
+    assert worse > 20 * max(1, better)
+
+
+@pytest.mark.parametrize("factor", [1.2, 1.5])
+def test_a_few_variable_stars_keep_their_light(factor):
+    """Eight of a hundred stars, brighter in the first exposure."""
+    from ccdcr._scenes import add_stars
+
+    options = {"shape": (500, 500), "n_stars": 100, "n_galaxies": 5, "n_hits": 0}
+    scene = simulate.imaging_scene(rng=1, n_saturated=0, **options)
+    rng = np.random.default_rng(9)
+    where = rng.uniform(20, 480, (2, 8))
+    for ccd, f in zip(scene.exposures, (factor, 1.0), strict=True):
+        light = np.zeros((500, 500))
+        add_stars(light, *where, np.full(8, 30000 * f), 3.0)
+        ccd.data += rng.poisson(light)
+        ccd.uncertainty.array[:] = np.sqrt(ccd.data.clip(0) + 25)
+    after, _ = clean(scene)
+    taken = scene.exposures[0].data - after.data
+    for y, x in where.T.astype(int):
+        lost = taken[y - 8 : y + 9, x - 8 : x + 9].sum()
+        assert abs(lost) <= 0.05 * 30000 * (factor - 1)
+
+
+def test_coincident_hits():
+    """Flagged in both, with a bit of their own, and filled from their neighbours."""
+    rng = np.random.default_rng(5)
+    pair = [frame(rng.normal(300, 18, (300, 300)), "std", sigma=18) for _ in range(2)]
+    at = tuple(rng.integers(5, 295, (2, 40)))
+    for ccd, step in zip(pair, (1, -1), strict=True):
+        for k in range(4):  # two tracks that cross in one pixel
+            ccd.data[at[0] + k * step, at[1]] += 2000
+    cleaned = cosmicray_pair(*pair, method="matched")
+    for after in cleaned:
+        assert after.mask[at].mean() > 0.9
+        assert (after.flags[at] & 8 > 0).mean() > 0.9
+        assert np.abs(after.data[at][after.mask[at]] - 300).max() < 150
+        assert after.meta["CCRNCOIN"] >= 36
+
+
+class TestNoise:
+    def scene(self):
+        return simulate.imaging_scene(rng=4, **FIELD, shifts=[(0, 0), (0, 0)])
+
+    def without(self, scene, which=(0, 1)):
+        for index in which:
+            scene.exposures[index].uncertainty = None
+        return scene
+
+    def false(self, scene, cleaned):
+        return sum(s.n_false_on_sources for s in scores(scene, cleaned))
+
+    def test_gain_and_readnoise(self):
+        scene = self.without(self.scene())
+        cleaned = clean(scene, readnoise=5)
+        assert cleaned[0].meta["CCRNOISE"] == "gain and readnoise"
+        assert cleaned[0].uncertainty is None
+        assert self.false(scene, cleaned) <= 10
+        assert scores(scene, cleaned)[0].completeness > 0.94
+
+    def test_nothing_known(self):
+        scene = self.without(self.scene())
+        cleaned = clean(scene)
+        assert cleaned[0].meta["CCRNOISE"] == "scatter of the difference"
+        assert scores(scene, cleaned)[0].completeness > 0.9
+        assert self.false(scene, cleaned) <= 40
+
+    def test_one_of_two(self):
+        scene = self.without(self.scene(), which=[1])
+        with pytest.warns(CosmicRayWarning, match="ccd2 has no uncertainty"):
+            cleaned = clean(scene)
+        assert cleaned[0].uncertainty is not None
+        assert cleaned[1].uncertainty is None
+        assert scores(scene, cleaned)[0].completeness > 0.9
+
+    @pytest.mark.parametrize("factor", [1 / 3, 3])
+    def test_wrong_uncertainties_calibrate_themselves(self, factor):
+        scene = self.scene()
+        for ccd in scene.exposures:
+            ccd.uncertainty.array *= factor
+        with pytest.warns(CosmicRayWarning, match="times as much as their uncertain"):
+            cleaned = clean(scene)
+        assert_allclose(cleaned[0].meta["CCRNOISF"], 1 / factor, rtol=0.1)
+        for score in scores(scene, cleaned):
+            assert score.completeness > 0.93
+            assert score.n_false_on_sources <= 16
+
+
+class TestSaturation:
+    def test_star_saturated_in_one_exposure_only(self):
+        """With a level and with a mask: the other exposure is left as it is."""
+        options = FIELD | {"n_saturated": 8, "transparency": [1, 0.3], "n_hits": 0}
+        scene = simulate.imaging_scene(rng=3, **options)
+        full = scene.exposures[0].data >= LEVEL
+        assert full.any()
+        for saturation in (LEVEL, full):
+            for after, before in zip(
+                clean(scene, saturation=saturation), scene.exposures, strict=True
+            ):
+                changed = after.data != before.data
+                assert changed.sum() <= 9
+
+    def test_a_hit_can_saturate(self):
+        scene = simulate.imaging_scene(rng=3, **FIELD | {"n_hits": 0})
+        scene.exposures[0].data[200, 200:203] = LEVEL
+        assert scene.sources[0][200, 200:203].sum() == 0
+        assert clean(scene)[0].mask[200, 200:203].all()
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        "options",
+        [{"scale": 1.0}, {"gain": 2}, {"readnoise": 3}, {"saturation": 100}],
+    )
+    def test_classic_takes_none_of_them(self, options):
+        (name,) = options
+        with pytest.raises(ValueError, match=f"{name} must be left out with method="):
+            cosmicray_pair(frame(sky(1)), frame(sky(2)), **options)
+
+    def test_classic_takes_their_defaults(self):
+        options = {"scale": "auto", "gain": None, "saturation": "auto"}
+        cosmicray_pair(frame(sky(1)), frame(sky(2)), **options)
+
+    @pytest.mark.parametrize(
+        ("options", "error", "message"),
+        [
+            ({"scale": 0}, ValueError, "scale must be a finite number > 0"),
+            ({"scale": "none"}, ValueError, "scale must be one of 'auto'"),
+            ({"gain": 2}, ValueError, "readnoise must be given with gain"),
+            ({"saturation": -1}, ValueError, "saturation must be a finite number"),
+            ({"gain": 2 * u.s, "readnoise": 1}, u.UnitsError, "gain must be in"),
+        ],
+    )
+    def test_refused(self, options, error, message):
+        with pytest.raises(error, match=message):
+            cosmicray_pair(frame(sky(1)), frame(sky(2)), method="matched", **options)
+
+    def test_scale_of_the_caller(self):
+        scene = simulate.imaging_scene(rng=1, **FIELD, transparency=[1, 0.5])
+        out, _ = clean(scene, scale=2.0)
+        assert (out.meta["CCRSCALE"], out.meta["CCRSCLHO"]) == (2, "measured")
+
+    def test_max_size(self):
+        pair = [frame(sky(seed), "std") for seed in (1, 2)]
+        pair[0].data[5, 5] += 1000
+        pair[0].data[15, 5:15] += 1000
+        out = cosmicray_pair(*pair, method="matched", max_size=20)[0]
+        assert out.mask[5, 5]
+        assert not out.mask[15].any()
+        assert out.meta["CCRNBIG"] == 1
+
+    def test_units_that_convert(self):
+        pair = [frame(sky(seed), "std") for seed in (1, 2)]
+        pair[0].data[5, 5] += 1000
+        kilo = CCDData(
+            pair[1].data / 1000,
+            unit=u.Unit("1000 adu"),
+            uncertainty=StdDevUncertainty(np.full(SHAPE, 0.005)),
+        )
+        one = cosmicray_pair(*pair, method="matched")
+        other = cosmicray_pair(pair[0], kilo, method="matched")
+        assert_array_equal(one[0].mask, other[0].mask)
+        assert_allclose(one[0].data, other[0].data)
+        assert_allclose(one[0].uncertainty.array, other[0].uncertainty.array)
+
+    @pytest.mark.parametrize("shift", [(22, 28), (0, 0)])
+    def test_overlap_of_a_few_pixels_and_one_frame_masked(self, shift):
+        first, second = (frame(sky(seed), "std") for seed in (1, 2))
+        second.mask = np.full(SHAPE, shift == (0, 0))
+        out = cosmicray_pair(first, second, method="matched", shift=shift)[0]
+        assert not out.mask.any()
+        assert out.meta["CCRNEXAM"] == out.data.size
+
+
+class TestParts:
+    def test_photon_slope(self):
+        rng = np.random.default_rng(1)
+        image = 100 + 5000 * rng.random((100, 100)) ** 30
+        usable = np.ones(image.shape, bool)
+        slope = photometry.photon_slope(image, 0.5 * image + 9, usable)
+        assert_allclose(slope, 0.5, rtol=0.01)
+        flat = np.full(image.shape, 4.0)
+        assert photometry.photon_slope(image, flat, usable) == 0
+        assert photometry.photon_slope(flat, flat, usable) == 0
+
+    def test_expected_variance(self):
+        image, variance = np.array([100.0, 1100.0]), np.array([109.0, 1109.0])
+        level = np.array([150.0, 100.0])
+        expected = photometry.expected_variance(image, variance, level, 1.0, 5.0)
+        assert_allclose(expected, [109, 109])
+        high = photometry.expected_variance(image, variance, level, 2.0, 5.0)
+        assert_allclose(high, [109, 5])
+
+    @pytest.mark.parametrize("truth", [0.1, 0.93, 2.0, 10.0])
+    def test_flux_scale(self, truth):
+        """Without bias from the noise, and in the presence of hits."""
+        rng = np.random.default_rng(2)
+        y, x = np.mgrid[:200, :200]
+        stars = 5000 * np.exp(-((y % 25 - 12) ** 2 + (x % 25 - 12) ** 2) / 8.0)
+        images = [rng.normal(100 + f * stars, 5) for f in (truth, 1.0)]
+        images[0][::17, ::19] += 3000
+        variance = np.full(stars.shape, 25.0)
+        usable = np.ones(stars.shape, bool)
+        scale = photometry.flux_scale(*images, variance, variance, usable)
+        assert_allclose(scale, truth, rtol=0.01)
+
+    def test_flux_scale_that_cannot_be_measured(self):
+        rng = np.random.default_rng(2)
+        images = rng.normal(100, 5, (2, 50, 50))
+        variance, usable = np.full((50, 50), 25.0), np.ones((50, 50), bool)
+        assert photometry.flux_scale(*images, variance, variance, usable) is None
+
+    def test_local_level_follows_a_gradient(self):
+        y, x = np.mgrid[:256, :320]
+        image = 0.1 * x + 0.05 * y
+        usable = np.ones(image.shape, bool)
+        usable[100:120, 100:120] = False
+        given = np.where(usable, image, 1e6)
+        level = photometry.local_level(given, usable)
+        assert np.abs(level - image)[64:-64, 64:-64].max() < 2
+        alone = photometry.local_level(np.full((3, 4), 7.0), np.ones((3, 4), bool))
+        assert_allclose(alone, 7)
+
+    @pytest.mark.parametrize(("shift", "change"), [(0.3, 0.0), (0.0, 0.2), (0.0, 0.0)])
+    def test_guard_measures_what_differs(self, shift, change):
+        rng = np.random.default_rng(3)
+        y, x = np.mgrid[:300, :300]
+
+        def stars(dx):
+            offset = (y % 30 - 15.0) ** 2 + (x % 30 - 15.0 - dx) ** 2
+            return 20000 * np.exp(-offset / (2 * 2.0**2))
+
+        first = rng.normal(stars(0), 10)
+        second = rng.normal(stars(shift) * (1 - change), 10)
+        noise = np.full(first.shape, 100.0)
+        none = np.zeros(first.shape, bool)
+        found = guard.measure_guard(
+            first, second, 2 * noise, noise, ~none, none, final=True
+        )
+        # what has faded differs on its slopes, too: either may explain it
+        differs = found.misregistration > 0.15 or found.change > 0.05
+        assert differs == (shift > 0 or change > 0)
+        pulls = (first - second) / np.sqrt(2 * noise + found.variance)
+        assert np.percentile(np.abs(pulls), 98) < 2.6
+
+    def test_coincident_hits_are_not_sources(self):
+        """Nothing near a detection is sharper than the stars of the frame."""
+        rng = np.random.default_rng(3)
+        y, x = np.mgrid[:200, :200]
+        stars = 5000 * np.exp(-((y % 20 - 10) ** 2 + (x % 20 - 10) ** 2) / 3.0)
+        image = rng.normal(100 + stars, 10)
+        image[37, 37] += 2000
+        flagged = np.zeros(image.shape, bool)
+        flagged[37, 38] = flagged[50, 51] = flagged[90, 91] = True
+        usable = np.ones(image.shape, bool)
+        hits = coincident.coincident_hits(
+            image, np.full(image.shape, 100.0), flagged, usable
+        )
+        assert hits[37, 37]
+        assert hits.sum() <= 5
+        assert not coincident.coincident_hits(
+            image, image, np.zeros_like(flagged), usable
+        ).any()
+
+    def test_tails_reach_three_pixels(self):
+        """A faint streak that begins at a peak is not followed for ever."""
+        image = np.full((60, 60), 100.0)
+        image[30, 20] = 300
+        image[30, 21:40] = 100 + 30
+        flat = np.full(image.shape, 100.0)
+        variance = np.full(image.shape, 50.0)
+        usable = np.ones(image.shape, bool)
+        found = matched.match((image, flat), (variance,) * 2, (usable,) * 2, (5, 2.5))
+        assert found.first.flagged[30, 20:25].all()  # three, and its neighbour
+        assert not found.first.flagged[30, 25:].any()
+        assert not found.second.flagged.any()
+        assert found.first.n_peaks == 1
