@@ -78,7 +78,12 @@ def matched_pair(frames, parts, factor, allowed, options):
         result = _clean(
             own, frames, arrays, parts, units, counts, both, found, allowed, options
         )
+        level, _, how = _options.check_saturation(options["saturation"], frames[own])
         cards = {
+            "CCRGAIN": options["gain"],
+            "CCRRDN": options["readnoise"],
+            "CCRSATUR": level,
+            "CCRSATHO": how,
             "CCRIMAGE": own + 1,
             "CCROVER": describe(parts[own], frames[own].data.shape),
             "CCRNOISE": source,

@@ -37,4 +37,4 @@ def warn_if_quantised(sigma, n_flagged, examined):
             "most pixels do not differ at all, so the noise was measured as zero, and "
             f"{n_flagged} pixels were flagged: do not trust this result"
         )
-        warnings.warn(msg, CosmicRayWarning, stacklevel=3)
+        warnings.warn(msg, CosmicRayWarning, stacklevel=4)

@@ -28,7 +28,7 @@ ROWS = [
     {"_frames", "_regions", "_options", "__init__"},
     {"_ccd"},
     {"_log"},
-    {"shift", "_matched"},
+    {"shift", "_classic", "_matched"},
     {"pair", "median", "lacosmic", "report"},
     {"_scores"},
     {"simulate"},

@@ -177,6 +177,8 @@ class TestNoise:
         scene = self.without(self.scene())
         cleaned = clean(scene, readnoise=5)
         assert cleaned[0].meta["CCRNOISE"] == "gain and readnoise"
+        assert (cleaned[0].meta["CCRGAIN"], cleaned[0].meta["CCRRDN"]) == (1, 5)
+        assert cleaned[0].meta["CCRSATUR"] == LEVEL
         assert cleaned[0].uncertainty is None
         assert self.false(scene, cleaned) <= 10
         assert scores(scene, cleaned)[0].completeness > 0.94
