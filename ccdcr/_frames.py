@@ -118,7 +118,7 @@ def same_unit(ccd, other, names):
         raise u.UnitsError(msg) from None
 
 
-def check_pair(ccd1, ccd2):
+def check_pair(ccd1, ccd2, names=("ccd1", "ccd2")):
     """
     Refuse two frames that cannot be compared pixel by pixel.
 
@@ -126,18 +126,20 @@ def check_pair(ccd1, ccd2):
     ----------
     ccd1, ccd2 : object
         What the caller gave.
+    names : tuple of str, optional
+        Their names, for messages.
 
     Returns
     -------
     factor : float
         What brings the second to the unit of the first.
     """
-    check_ccd(ccd1, "ccd1")
-    check_ccd(ccd2, "ccd2")
+    check_ccd(ccd1, names[0])
+    check_ccd(ccd2, names[1])
     if ccd1.data.shape != ccd2.data.shape:
         msg = (
-            "ccd1 and ccd2 must have one shape, "
+            f"{names[0]} and {names[1]} must have one shape, "
             f"got {ccd1.data.shape} and {ccd2.data.shape}"
         )
         raise ValueError(msg)
-    return same_unit(ccd1, ccd2, ("ccd1", "ccd2"))
+    return same_unit(ccd1, ccd2, names)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from astropy import units as u
 
-from ccdcr._frames import check_ccd, same_unit
+from ccdcr._frames import check_pair
 
 __all__ = ["CosmicRayReport", "cosmicray_report"]
 
@@ -63,15 +63,7 @@ def cosmicray_report(after, before):
     >>> print(report.table["n_pixels"][0], report.table["y_centroid"][0])
     3 20.0
     """
-    check_ccd(after, "after")
-    check_ccd(before, "before")
-    if after.data.shape != before.data.shape:
-        msg = (
-            "after and before must have one shape, "
-            f"got {after.data.shape} and {before.data.shape}"
-        )
-        raise ValueError(msg)
-    factor = same_unit(after, before, ("after", "before"))
+    factor = check_pair(after, before, ("after", "before"))
     mask = _mask_of(after) & ~_mask_of(before)
     with np.errstate(invalid="ignore", over="ignore"):
         removed = before.data[mask] * np.float64(factor) - after.data[mask]
