@@ -23,6 +23,7 @@ _HOME = {
     "cosmicray_median": "median",
     "cosmicray_pair": "pair",
     "cosmicray_report": "report",
+    "cosmicray_stack": "stack",
     "measure_shift": "shift",
 }
 _MODULES = ("files", "plot", "simulate")

@@ -16,6 +16,7 @@ __all__ = [
     "FLAG_NOT_EXAMINED",
     "FLAG_NOT_REPLACED",
     "FLAG_OTHER",
+    "FLAG_SUSPECT",
     "companion",
     "owns_flags",
     "repack",
@@ -28,6 +29,7 @@ FLAG_LOCAL = 2
 FLAG_NOT_REPLACED = 4
 FLAG_COINCIDENT = 8
 FLAG_NOT_EXAMINED = 16
+FLAG_SUSPECT = 32
 
 #: What the bits of ``flags`` mean.
 FLAGS = {
@@ -164,7 +166,7 @@ def _variance_factor(ccd):
     return float(ccd.uncertainty.unit.to(ccd.unit**power)) ** (2 / power)
 
 
-def repack(ccd, flagged, values, variances, *, bit, not_examined):
+def repack(ccd, flagged, values, variances, *, bit, not_examined, suspects=None):
     """
     Make the cleaned frame: a copy, changed at the flagged pixels only.
 
@@ -183,6 +185,8 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined):
         Flag of the pixels that are replaced.
     not_examined : 2D bool `~numpy.ndarray`
         Pixels that were not looked at.
+    suspects : 2D bool `~numpy.ndarray`, optional
+        Pixels that stand out and were left alone.
 
     Returns
     -------
@@ -208,7 +212,7 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined):
             with np.errstate(divide="ignore", over="ignore"):
                 out.uncertainty.array[flagged] = from_variance(new)
     bits = np.where(replaced, bit, FLAG_NOT_REPLACED | bit & FLAG_COINCIDENT)
-    _set_flags(out, ccd, flagged, bits, not_examined)
+    _set_flags(out, ccd, flagged, bits, not_examined, suspects)
     counts = {
         "CCRNOBJ": ndimage.label(flagged, np.ones((3, 3)))[1],
         "CCRNPIX": replaced.size,
@@ -245,7 +249,7 @@ def owns_flags(ccd):
     return dtype == np.uint8 and ccd.meta.get("CCRFLAGS") is True
 
 
-def _set_flags(out, ccd, flagged, bits, not_examined):
+def _set_flags(out, ccd, flagged, bits, not_examined, suspects):
     if not owns_flags(ccd):
         out.flags = copy.deepcopy(ccd.flags)  # which CCDData.copy does not do
         return
@@ -254,4 +258,6 @@ def _set_flags(out, ccd, flagged, bits, not_examined):
         flags |= ccd.flags
     flags[flagged] |= bits.astype(np.uint8)
     flags[not_examined] |= FLAG_NOT_EXAMINED
+    if suspects is not None:
+        flags[suspects] |= FLAG_SUSPECT
     out.flags = flags

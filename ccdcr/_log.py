@@ -24,6 +24,7 @@ CARDS = {
     "CCRFUNC": "function that removed cosmic rays",
     "CCRMETH": "method",
     "CCRIMAGE": "which image of the set this is",
+    "CCRNIMG": "number of images of the set",
     "CCRDY": "[pix] shift along y that was applied",
     "CCRDX": "[pix] shift along x that was applied",
     "CCRDYREQ": "[pix] shift along y as given or measured",
@@ -73,7 +74,10 @@ CARDS = {
     "CCRCHANG": "fractional change of sources",
     "CCRCOEXP": "pixels hit in both by chance: expected only",
     "CCRNCOIN": "pixels hit in both images, found",
+    "CCRNSUSP": "pixels left alone: they look like sources",
+    "CCRDENS": "density of detections on sources over others",
     "CCRNEXAM": "pixels that were not examined",
+    "CCRWARN": "what was warned of",
     "CCRFLAGS": "were CCDData.flags set by ccdcr",
 }
 

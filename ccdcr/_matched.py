@@ -1,9 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The matched difference on frames: noise, saturation, replacement, header."""
 
-import warnings
+from typing import NamedTuple
 
 import numpy as np
+from astropy.nddata import CCDData
 from scipy import ndimage
 
 from ccdcr import _options
@@ -15,216 +16,282 @@ from ccdcr._ccd import (
     unpack,
     variance,
 )
+from ccdcr._health import density_on_sources, look_for_trouble
 from ccdcr._regions import describe
-from ccdcr.exceptions import CosmicRayWarning
-from ccdcr.pixels.difference import middle_and_sigma
+from ccdcr.pixels.difference import middle_and_sigma, overlap
 from ccdcr.pixels.matched import match
+from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import photon_variance
+from ccdcr.pixels.predict import combine, exposure
 from ccdcr.pixels.replace import GAUSSIAN, fill, from_neighbours
 
-__all__ = ["matched_pair"]
+__all__ = ["matched_difference"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
-_HEALTHY = 0.7, 1.5  # noise factors that need no warning
 _FEWEST = 9  # pixels in common below which nothing can be told
+_WITNESSES = 4  # other exposures that each is compared with, about
 
 
-def matched_pair(frames, parts, factor, allowed, options):
+class _Frame(NamedTuple):
+    """A frame as the method reads it, in the unit of the first."""
+
+    ccd: CCDData
+    unit: float  # what brings its data to the unit of the first
+    good: np.ndarray  # usable pixels
+    image: np.ndarray  # with plausible values where not usable
+    given: np.ndarray | None  # its variance, likewise
+    saturated: np.ndarray | None
+
+
+def matched_difference(ccds, shifts, factors, allowed, options):
     """
-    Clean two frames by the matched difference.
+    Clean frames by the matched difference.
 
     Parameters
     ----------
-    frames : tuple of `~astropy.nddata.CCDData`
-        Two checked frames.
-    parts : tuple of tuple of slice
-        Where they overlap.
-    factor : float
-        What brings the data of the second to the unit of the first.
+    ccds : sequence of `~astropy.nddata.CCDData`
+        Two or more checked frames.
+    shifts : tuple of sequences of tuple
+        Of each relative to the first, as wanted and as whole numbers.
+    factors : sequence of float
+        What brings the data of each to the unit of the first.
     allowed : 2D bool `~numpy.ndarray` or None
         Where pixels of the first may be flagged.
     options : dict
-        ``sigmas``, ``max_size``, ``scale``, ``gain``, ``readnoise``,
-        ``saturation``, ``replacement``.
+        ``sigmas``, ``max_size``, ``grow``, ``scales``, ``gain``, ``readnoise``,
+        ``saturation``, ``replacement``; ``unmeasured``: for each whether its shift
+        was given.
 
     Returns
     -------
     results : list of tuple
         For each frame the result and its cards.
+    cautions : dict
+        What to warn of, by a word for the header.
     """
-    arrays = [unpack(ccd) for ccd in frames]
-    units = 1.0, factor
-    usable, images = [], []
-    for ccd, (data, good), part, unit in zip(frames, arrays, parts, units, strict=True):
-        level, mask, _ = _options.check_saturation(options["saturation"], ccd)
-        full = mask if level is None else good & (data >= level)
-        usable.append((good, full, part))
-        cut = good[part]
-        values = data[part].astype(float) * unit
-        images.append(fill(values, cut) if cut.any() else np.zeros(cut.shape))
-    variances, source = _variances(frames, parts, units, images, usable, options)
-    counts = _without_saturated(images, variances, usable)
-    both = counts[0] & counts[1]
-    if np.count_nonzero(both) < _FEWEST:
-        found = None
-        both = np.zeros(both.shape, dtype=bool)
-    else:
-        found = match(images, variances, counts, options["sigmas"], options["scale"])
-        _warn_of_noise(found)
-    if allowed is not None:
-        allowed = allowed[parts[0]]
+    wanted, shifts = shifts
+    frames = [
+        _frame(ccd, unit, options) for ccd, unit in zip(ccds, factors, strict=True)
+    ]
+    parts = _parts(frames, shifts)
+    variances, source = _variances(frames, parts, options)
+    usable = [
+        _without_saturated(i, frames, variances, parts) for i in range(len(frames))
+    ]
+    parts = {
+        (i, j): at
+        for (i, j), at in parts.items()
+        if np.count_nonzero(usable[i][at[0]] & usable[j][at[1]]) >= _FEWEST
+    }
+    found = None
+    if parts:
+        exposures = [
+            exposure(frame.image, noise, count)
+            for frame, noise, count in zip(frames, variances, usable, strict=True)
+        ]
+        scales = {
+            (i, j): options["scales"] and options["scales"][j] / options["scales"][i]
+            for i, j in parts
+        }
+        found = match(exposures, parts, options["sigmas"], scales, options["grow"])
     results = []
-    for own in (0, 1):
-        result = _clean(
-            own, frames, arrays, parts, units, counts, both, found, allowed, options
-        )
-        level, _, how = _options.check_saturation(options["saturation"], frames[own])
+    for own, frame in enumerate(frames):
+        here = allowed
+        if allowed is not None and own:
+            here = np.zeros_like(allowed)
+            at = overlap(allowed.shape, shifts[own])
+            here[at[1]] = allowed[at[0]]
+        out, numbers = _clean(own, frames, found, here, options)
+        level, _, how = _options.check_saturation(options["saturation"], frame.ccd)
         cards = {
             "CCRGAIN": options["gain"],
             "CCRRDN": options["readnoise"],
             "CCRSATUR": level,
             "CCRSATHO": how,
             "CCRIMAGE": own + 1,
-            "CCROVER": describe(parts[own], frames[own].data.shape),
+            "CCROVER": _compared(own, parts, frame),
             "CCRNOISE": source,
-            **result[1],
+            **numbers,
         }
-        results.append((result[0], cards))
-    return results
+        results.append((out, cards))
+    return results, look_for_trouble(frames, found, wanted, options)
 
 
-def _variances(frames, parts, units, images, usable, options):
-    """Variance of either exposure where they overlap, in the unit of the first."""
-    with_noise = [ccd.uncertainty is not None for ccd in frames]
-    if all(with_noise):
-        noises = []
-        for ccd, part, unit, (good, _, _) in zip(
-            frames, parts, units, usable, strict=True
-        ):
-            given = variance(ccd)[part] * unit**2
-            known = good[part] & np.isfinite(given)
-            noises.append(fill(given, known) if known.any() else None)
-        if all(noise is not None for noise in noises):
-            return noises, "uncertainty"
+def _frame(ccd, unit, options):
+    data, good = unpack(ccd)
+    level, mask, _ = _options.check_saturation(options["saturation"], ccd)
+    full = mask if level is None else good & (data >= level)
+    image = data if unit == 1 else data * unit
+    image = fill(image, good) if good.any() else np.zeros_like(image)
+    given = None
+    if ccd.uncertainty is not None:
+        noise = variance(ccd) * unit**2
+        known = good & np.isfinite(noise)
+        if known.any():
+            given = fill(noise, known).astype(image.dtype, copy=False)
+    return _Frame(ccd, unit, good, image, given, full)
+
+
+def _parts(frames, shifts):
+    """For each pair that is compared where they overlap; neighbours in order first."""
+    n = len(frames)
+    parts = {}
+    for step in range(1, min(_WITNESSES, n - 1) // 2 + 1 if n > 2 else 2):
+        for i in range(n):
+            first, second = sorted((i, (i + step) % n))
+            shift = tuple(
+                b - a for a, b in zip(shifts[first], shifts[second], strict=True)
+            )
+            at = overlap(frames[first].image.shape, shift)
+            if at is not None:
+                parts[first, second] = at
+    return parts
+
+
+def _variances(frames, parts, options):
+    """Variance of each exposure, in the unit of the first, and where it comes from."""
+    if all(frame.given is not None for frame in frames):
+        return [frame.given for frame in frames], "uncertainty"
     gain, readnoise = options["gain"], options["readnoise"]
-    if not any(with_noise) and gain is not None and readnoise is not None:
+    modelled = all(frame.ccd.uncertainty is None for frame in frames)
+    if modelled and gain is not None and readnoise is not None:
         noises = []
-        for image, unit in zip(images, units, strict=True):
-            light = ndimage.median_filter(image, 5, mode="nearest")
-            everywhere = np.ones(image.shape, dtype=bool)
-            g = gain / unit  # electrons per unit of the first
+        for frame in frames:
+            light = box_median(frame.image, (5, 5), "nearest")
+            everywhere = np.ones(light.shape, dtype=bool)
+            g = gain / frame.unit  # electrons per unit of the first
             noises.append(photon_variance(light, everywhere, g, readnoise))
         return noises, "gain and readnoise"
-    both = usable[0][0][parts[0]] & usable[1][0][parts[1]]
-    _, sigma = middle_and_sigma((images[0] - images[1])[both])
-    if not sigma > 0:  # what cannot be resolved is the noise of constant frames
-        sigma = 1e-6 * max(float(np.abs(image).max()) for image in images)
-    return [np.full(image.shape, sigma**2 / 2) for image in images], (
-        "scatter of the difference"
-    )
+    scatter = {}
+    for (i, j), (at_i, at_j) in parts.items():
+        both = frames[i].good[at_i] & frames[j].good[at_j]
+        difference = frames[i].image[at_i] - frames[j].image[at_j]
+        for n in (i, j):
+            scatter.setdefault(n, []).append(middle_and_sigma(difference[both])[1])
+    noises = []
+    for n, frame in enumerate(frames):
+        sigma = np.median(scatter.get(n, 0.0))
+        if not sigma > 0:  # what cannot be resolved is the noise of constant frames
+            sigma = 1e-6 * max(float(np.abs(other.image).max()) for other in frames)
+        noises.append(np.full_like(frame.image, sigma**2 / 2))
+    return noises, "scatter of the difference"
 
 
-def _without_saturated(images, variances, usable):
+def _without_saturated(own, frames, variances, parts):
     """
-    Pixels of either exposure that count.
+    Pixels of an exposure that count.
 
-    A saturated pixel does not, nor what is within 2 pixels of it, unless the other
+    A saturated pixel does not, nor what is within 2 pixels of it, unless another
     exposure shows plain sky there: then a cosmic ray has saturated it.
     """
-    counts = []
-    for own, other in ((0, 1), (1, 0)):
-        good, full, part = usable[own]
-        count = good[part].copy()
-        if full is not None and full.any():
-            seen = images[other]
-            seen = ndimage.median_filter(seen, 3, mode="nearest") - np.median(seen)
-            star = full[part] & (seen > 10 * np.sqrt(variances[other]))
-            # the whole of a star, where only its core is bright in the other
-            star = ndimage.binary_propagation(star, _SQUARE, mask=full[part])
-            count &= ~ndimage.binary_dilation(star, _SQUARE, iterations=2)
-        counts.append(count)
-    return counts
+    frame = frames[own]
+    if frame.saturated is None or not frame.saturated.any():
+        return frame.good
+    star = frame.saturated.copy()
+    for (i, j), at in parts.items():
+        if own not in (i, j):
+            continue
+        other, at = (j, at) if i == own else (i, at[::-1])
+        seen = frames[other].image[at[1]]
+        seen = box_median(seen, (3, 3), "nearest") - np.median(seen)
+        star[at[0]] &= seen > 10 * np.sqrt(variances[other][at[1]])
+    # the whole of a star, where only its core is bright in the other
+    star = ndimage.binary_propagation(star, _SQUARE, mask=frame.saturated)
+    return frame.good & ~ndimage.binary_dilation(star, _SQUARE, iterations=2)
 
 
-def _warn_of_noise(found):
-    factor = max(found.first.noise_factor, found.second.noise_factor)
-    if not _HEALTHY[0] <= factor <= _HEALTHY[1]:
-        msg = (
-            f"the exposures scatter {factor:.2f} times as much as their uncertainties "
-            "say: they were taken at that for the detection, not for the result"
-        )
-        warnings.warn(msg, CosmicRayWarning, stacklevel=4)
+def _compared(own, parts, frame):
+    """What of an exposure is in some other."""
+    at = [p[pair.index(own)] for pair, p in parts.items() if own in pair]
+    if not at:
+        return "nothing"
+    around = tuple(
+        slice(min(s[k].start for s in at), max(s[k].stop for s in at)) for k in (0, 1)
+    )
+    return describe(around, frame.image.shape)
 
 
-def _clean(own, frames, arrays, parts, units, counts, both, found, allowed, options):
-    """One frame of the pair, and the cards that are its own."""
-    ccd, part, other = frames[own], parts[own], 1 - own
-    flagged, cards = _selected(own, both, found, allowed, options["max_size"])
-    whole = _full(flagged, part, ccd.data.shape)
-    data, good = arrays[own]
-    noise = None if ccd.uncertainty is None else variance(ccd)
+def _clean(own, frames, found, allowed, options):
+    """Clean one frame; and the cards that are its own."""
+    frame = frames[own]
+    flagged, cards = _selected(own, found, frame, allowed, options["max_size"])
+    noise = None if frame.ccd.uncertainty is None else variance(frame.ccd)
     values = variances = None
     bits = np.full(np.count_nonzero(flagged), FLAG_LOCAL, dtype=np.uint8)
     if options["replacement"] is not None:
-        donors = good & ~whole
-        if found is not None:
-            donors &= ~_full(found.coincident, part, ccd.data.shape)
-        values, variances = from_neighbours(data, noise, donors, whole, GAUSSIAN)
+        donors = frame.good & ~flagged
+        values, variances = from_neighbours(
+            unpack(frame.ccd)[0], noise, donors, flagged, GAUSSIAN
+        )
     if options["replacement"] == "other" and found is not None:
-        direction = found[own]
-        clean = counts[other] & ~found[other].flagged & ~found.coincident
-        if frames[other].uncertainty is not None and ccd.uncertainty is not None:
-            clean &= np.isfinite(variance(frames[other])[parts[other]])
-        use = clean[flagged]
-        values[use] = direction.prediction[flagged][use] / units[own]
+        donors = found.donors
+        if noise is not None:  # whose own noise is not known cannot give it
+            donors = [
+                d if f.ccd.uncertainty is None else d & np.isfinite(variance(f.ccd))
+                for d, f in zip(donors, frames, strict=True)
+            ]
+        predicted, theirs = combine(found.views[own], donors, *np.nonzero(flagged))
+        use = np.isfinite(predicted)
+        values[use] = predicted[use] / frame.unit
         bits[use] = FLAG_OTHER
         if variances is not None:
-            variances[use] = direction.variance[flagged][use] / units[own] ** 2
+            variances[use] = theirs[use] / frame.unit**2
     if found is not None:
-        bits[found.coincident[flagged]] |= FLAG_COINCIDENT
-    examined = both if allowed is None else both & allowed
+        bits[found.coincident[own][flagged]] |= FLAG_COINCIDENT
+        examined = found.examined[own]
+    else:
+        examined = np.zeros(flagged.shape, dtype=bool)
+    if allowed is not None:
+        examined = examined & allowed
+    suspects = None
+    if found is not None:
+        suspects = found.suspects[own] & examined
     out, numbers = repack(
-        ccd,
-        whole,
+        frame.ccd,
+        flagged,
         values,
         variances,
         bit=bits,
-        not_examined=~_full(examined, part, ccd.data.shape),
+        not_examined=~examined,
+        suspects=suspects,
     )
     return out, cards | numbers
 
 
-def _selected(own, both, found, allowed, max_size):
+def _selected(own, found, frame, allowed, max_size):
     """Flagged pixels within the region and the size limit; what was measured."""
     if found is None:
-        return np.zeros(both.shape, dtype=bool), {"CCRNCOIN": 0, "CCRNBIG": 0}
-    direction = found[own]
-    flagged = direction.flagged | found.coincident
+        return np.zeros(frame.good.shape, dtype=bool), {"CCRNCOIN": 0, "CCRNBIG": 0, "CCRNSUSP": 0}
+    flagged = found.flagged[own]
     labels, n = ndimage.label(flagged, _SQUARE)
     keep = np.ones(n + 1, dtype=bool)
     if max_size is not None:
         keep = np.bincount(labels.ravel(), minlength=n + 1) <= max_size
+    n_big = n - np.count_nonzero(keep[1:])
     if allowed is not None:
         keep &= np.isin(np.arange(n + 1), labels[allowed])
     keep[0] = False
     chosen = keep[labels]
     if allowed is not None:
         chosen &= allowed
-    sizes = [np.count_nonzero(side.flagged) for side in (found.first, found.second)]
-    return chosen, {
-        "CCRSCALE": found.scale,
-        "CCRSCLHO": "measured" if found.scale_measured else "not measurable: 1",
-        "CCRNOISF": direction.noise_factor,
-        "CCRMISRG": direction.misregistration,
-        "CCRCHANG": direction.change,
-        "CCRNPEAK": direction.n_peaks,
-        "CCRNBIG": n - np.count_nonzero(keep) if allowed is None else 0,
-        "CCRCOEXP": sizes[0] * sizes[1] / max(1, np.count_nonzero(both)),
-        "CCRNCOIN": np.count_nonzero(found.coincident),
+    return chosen, _measured(own, found) | {"CCRNBIG": n_big}
+
+
+def _measured(own, found):
+    """Cards of what was measured of an exposure and the others."""
+    predictions = [prediction for _, _, prediction in found.views[own].values()]
+    scales = [scale for pair, scale in found.scales.items() if own in pair]
+    sizes = [np.count_nonzero(mask) for mask in found.flagged]
+    others = sum(sizes[other] for other in found.views[own])
+    return {
+        "CCRSCALE": np.median([scale or 1.0 for scale in scales]),
+        "CCRSCLHO": "measured" if all(scales) else "not measurable: 1",
+        "CCRNOISF": np.median([p.noise_factor for p in predictions]),
+        "CCRMISRG": np.median([p.misregistration for p in predictions]),
+        "CCRCHANG": np.median([p.change for p in predictions]),
+        "CCRNPEAK": found.n_peaks[own],
+        "CCRCOEXP": sizes[own] * others / max(1, np.count_nonzero(found.examined[own])),
+        "CCRNCOIN": np.count_nonzero(found.coincident[own]),
+        "CCRNSUSP": np.count_nonzero(found.suspects[own]),
+        "CCRDENS": density_on_sources(own, found)[0],
     }
-
-
-def _full(mask, part, shape):
-    whole = np.zeros(shape, dtype=bool)
-    whole[part] = mask
-    return whole

@@ -1,34 +1,19 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Two exposures of the same: what one has and the other has not is a cosmic ray."""
 
-import math
-import warnings
-
-from ccdcr import _options
-from ccdcr._classic import classic_pair
-from ccdcr._frames import check_pair
-from ccdcr._log import check_add_keyword, record
-from ccdcr._matched import matched_pair
-from ccdcr._regions import allowed_pixels, describe
-from ccdcr.exceptions import CosmicRayWarning
-from ccdcr.pixels.difference import overlap
-from ccdcr.shift import measure_shift
+from ccdcr._difference import difference_method
 
 __all__ = ["cosmicray_pair"]
-
-#: Thresholds of peaks and tails.
-_SIGMAS = {"classic": (10, 3), "matched": (5, 2.5)}
-_METHODS = {"classic": classic_pair, "matched": matched_pair}
-
 
 def cosmicray_pair(
     ccd1,
     ccd2,
     *,
     shift=(0, 0),
-    method="classic",
+    method="matched",
     sigma_peak=None,
     sigma_tail=None,
+    grow=None,
     max_size=None,
     region=None,
     exclude=None,
@@ -171,98 +156,21 @@ def cosmicray_pair(
     >>> print(clean1.meta["CCRNPIX"], clean1.meta["CCRREPL"])
     3 other
     """
-    factor = check_pair(ccd1, ccd2)
-    _options.check_choice("method", method, tuple(_SIGMAS))
-    sigmas = _options.check_thresholds(sigma_peak, sigma_tail, _SIGMAS[method])
-    max_size = _options.check_max_size(max_size)
-    _options.check_choice("replacement", replacement, ("auto", "other", "local", None))
-    replacement = "other" if replacement == "auto" else replacement
-    check_add_keyword(add_keyword)
-    given = {"scale": scale, "gain": gain, "readnoise": readnoise}
-    given["saturation"] = saturation
-    options = _check_matched(method, given, (ccd1, ccd2))
-    allowed = allowed_pixels(region, exclude, ccd1)
-    significance = None
-    if isinstance(shift, str) and shift == "auto":
-        shift, significance = measure_shift(ccd1, ccd2)
-    shift, used = _check_shift(shift, ccd1.data.shape)
-    if replacement == "other":
-        _warn_of_missing_noise(ccd1, ccd2)
-
-    parts = overlap(ccd1.data.shape, used)
-    cards = {
-        "CCRMETH": method,
-        "CCRDY": used[0],
-        "CCRDX": used[1],
-        "CCRDYREQ": shift[0],
-        "CCRDXREQ": shift[1],
-        "CCRSHSIG": significance,
-        "CCRPEAK": sigmas[0],
-        "CCRTAIL": sigmas[1],
-        "CCRMAXSZ": max_size,
-        "CCRREG": describe(region, ccd1.data.shape),
-        "CCREXCL": describe(exclude, ccd1.data.shape),
-        "CCRREPL": replacement,
-    }
-    options |= {"sigmas": sigmas, "max_size": max_size, "replacement": replacement}
-    clean = _METHODS[method]
-    results = clean((ccd1, ccd2), parts, factor, allowed, options)
-    for (out, own_cards), before in zip(results, (ccd1, ccd2), strict=True):
-        record(out, before, "cosmicray_pair", cards | own_cards, add_keyword)
-    return tuple(out for out, _ in results)
-
-
-def _check_matched(method, given, frames):
-    """Options of the matched method; classic takes none of them."""
-    if method == "classic":
-        for name, value in given.items():
-            if value is not None and not (isinstance(value, str) and value == "auto"):
-                msg = f"{name} must be left out with method='classic', got {value!r}"
-                raise ValueError(msg)
-        return {}
-    scale = given["scale"]
-    if isinstance(scale, str) or scale is None:
-        _options.check_choice("scale", scale, ("auto",))
-        scale = None
-    else:
-        scale = _options.check_number("scale", scale)
-    needed = all(ccd.uncertainty is None for ccd in frames)
-    gain, readnoise = _options.check_noise(
-        given["gain"], given["readnoise"], frames[0].unit, needed=needed
-    )
-    for ccd in frames:
-        _options.check_saturation(given["saturation"], ccd)
-    return {
+    options = {
+        "method": method,
+        "sigma_peak": sigma_peak,
+        "sigma_tail": sigma_tail,
+        "grow": grow,
+        "max_size": max_size,
+        "region": region,
+        "exclude": exclude,
         "scale": scale,
         "gain": gain,
         "readnoise": readnoise,
-        "saturation": given["saturation"],
+        "saturation": saturation,
+        "replacement": replacement,
+        "add_keyword": add_keyword,
     }
-
-
-def _check_shift(shift, shape):
-    """Two finite numbers; and rounded to the nearest pixel, with some overlap."""
-    msg = f"shift must be 'auto' or two finite numbers (dy, dx), got {shift!r}"
-    try:
-        dy, dx = (
-            _options.check_number("shift", step, least=-math.inf) for step in shift
-        )
-        if isinstance(shift, (set, dict)):  # which have no order
-            raise TypeError
-    except (TypeError, ValueError) as error:
-        raise type(error)(msg) from None
-    used = round(dy), round(dx)
-    if overlap(shape, used) is None:
-        msg = f"shift must leave an overlap of images of {shape} pixels, got {shift!r}"
-        raise ValueError(msg)
-    return (dy, dx), used
-
-
-def _warn_of_missing_noise(ccd1, ccd2):
-    if (ccd1.uncertainty is None) != (ccd2.uncertainty is None):
-        name = "ccd1" if ccd1.uncertainty is None else "ccd2"
-        msg = (
-            f"{name} has no uncertainty: the noise of both exposures is estimated from "
-            "the scatter of their difference"
-        )
-        warnings.warn(msg, CosmicRayWarning, stacklevel=3)
+    names = "ccd1", "ccd2", "shift"
+    cleaned = difference_method("cosmicray_pair", (ccd1, ccd2), names, [shift], options)
+    return tuple(cleaned)

@@ -4,6 +4,8 @@
 import numpy as np
 from scipy import ndimage
 
+from ccdcr.pixels.median_network import box_median
+
 __all__ = ["coincident_hits"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
@@ -68,7 +70,7 @@ def _laplacian(image, sigma):
     positive = ndimage.convolve(fine, _CROSS, mode="nearest").clip(0)
     laplacian = positive.reshape(rows, 2, columns, 2).mean(axis=(1, 3)) / sigma
     significance = laplacian / 2
-    significance = significance - ndimage.median_filter(significance, 5, mode="nearest")
-    smooth = ndimage.median_filter(image, 3, mode="nearest")
-    structure = smooth - ndimage.median_filter(smooth, 7, mode="nearest")
+    significance = significance - box_median(significance, (5, 5), "nearest")
+    smooth = box_median(image, (3, 3), "nearest")
+    structure = smooth - box_median(smooth, (7, 7), "nearest")
     return significance, laplacian / np.maximum(structure / sigma, 0.01)

@@ -4,6 +4,8 @@
 import numpy as np
 from scipy import ndimage
 
+from ccdcr.pixels.median_network import box_median
+
 __all__ = ["CHUNK", "median", "median_at", "windows"]
 
 #: Values that may be gathered at once; bounds the memory of sparse work.
@@ -34,8 +36,8 @@ def median(image, size, usable):
         Same shape and dtype; NaN where a window has no usable pixel.
     """
     if usable.all():
-        return ndimage.median_filter(image, size=size)
-    smooth = ndimage.median_filter(np.where(usable, image, 0), size=size)
+        return box_median(image, size)
+    smooth = box_median(np.where(usable, image, 0), size)
     touched = np.nonzero(ndimage.maximum_filter(~usable, size=size))
     smooth[touched] = median_at(image, size, usable, touched)
     return smooth

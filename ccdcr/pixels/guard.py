@@ -6,15 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.photometry import local_level
 
-__all__ = ["Guard", "measure_guard"]
+__all__ = ["LIMITS", "Guard", "measure_guard"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 #: Percentiles of the absolute value of a normal variable.
 _NORMAL = {50: 0.6745, 90: 1.6449, 98: 2.3263}
-_SHIFT_LIMITS = 0.1, 2.0  # of the misregistration, in pixels
-_CHANGE_LIMIT = 1.0  # of the fractional change
+_FLOOR = 0.1  # of the misregistration, in pixels
+LIMITS = 2.0, 1.0  # of the misregistration in pixels, of the fractional change
 _LEAST = 100  # pixels to measure either with
 
 
@@ -61,7 +62,7 @@ def measure_guard(image, prediction, variance, own, usable, flagged, *, final):
     slope = np.sqrt(np.maximum(_steepest(fainter) ** 2 - 9 * own, 0))
     brightness = np.maximum(fainter - local_level(fainter, use), 0)
     # hot pixels and single hits do not survive the median
-    smooth = ndimage.median_filter(fainter, 3, mode="nearest")
+    smooth = box_median(fainter, (3, 3), "nearest")
     source = smooth - np.median(smooth[use]) > 3 * np.sqrt(own)
     if flagged.any():
         use = use & ~ndimage.binary_dilation(flagged, _SQUARE, iterations=2)
@@ -74,12 +75,12 @@ def measure_guard(image, prediction, variance, own, usable, flagged, *, final):
         if np.count_nonzero(steep) > _LEAST:
             break
     ranks = tuple(_NORMAL) if final else (50,)
-    shift = _smallest(difference, variance, slope, steep, ranks, _SHIFT_LIMITS[1])
-    shift = max(shift, _SHIFT_LIMITS[0])
+    shift = _smallest(difference, variance, slope, steep, ranks, LIMITS[0])
+    shift = max(shift, _FLOOR)
     mismatch = (shift * slope) ** 2
     bright = source & (brightness > 5 * noise)
     change = _smallest(
-        difference, variance + mismatch, brightness, bright, _NORMAL, _CHANGE_LIMIT
+        difference, variance + mismatch, brightness, bright, _NORMAL, LIMITS[1]
     )
     mismatch += (change * brightness) ** 2
     return Guard(mismatch, shift, change)

@@ -1,158 +1,212 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The matched difference: each exposure against its prediction from the other."""
+"""The matched difference: each exposure against what the others say of it."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
 from ccdcr.pixels.coincident import coincident_hits
-from ccdcr.pixels.difference import middle_and_sigma
-from ccdcr.pixels.guard import measure_guard
-from ccdcr.pixels.photometry import (
-    expected_variance,
-    flux_scale,
-    local_level,
-    photon_slope,
-)
+from ccdcr.pixels.median_network import box_median
+from ccdcr.pixels.photometry import flux_scale
+from ccdcr.pixels.predict import combine, predict_each_other
+from ccdcr.pixels.suspect import source_like
 
-__all__ = ["Direction", "Match", "match"]
+__all__ = ["Match", "match"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _REACH = 3  # pixels from a peak within which a tail belongs to it
 
 
-class Direction(NamedTuple):
-    """One exposure against its prediction."""
-
-    flagged: np.ndarray
-    prediction: np.ndarray
-    variance: np.ndarray  # of the prediction, where sources do not match, too
-    noise_factor: float
-    misregistration: float
-    change: float
-    n_peaks: int
-
-
 class Match(NamedTuple):
-    """Both directions, and what belongs to the pair."""
+    """What was found in each exposure, and what each was compared with."""
 
-    first: Direction
-    second: Direction
-    coincident: np.ndarray
-    scale: float
-    scale_measured: bool
+    exposures: list
+    flagged: list  # for each exposure its cosmic rays
+    coincident: list  # those that are in another, too
+    suspects: list  # what is new and looks like a source
+    examined: list
+    donors: list  # pixels that can tell what another exposure should show
+    n_peaks: list
+    views: list  # for each exposure {another: (part, its part, Prediction)}
+    scales: dict  # for each pair; None where it could not be measured
 
 
-def match(images, variances, usable, sigmas, scale=None):
+def match(exposures, parts, sigmas, scales, grow):
     """
-    Find what is in one exposure and not in the other, sources being allowed to differ.
+    Find what is in one exposure and not in others, sources being allowed to differ.
 
     Parameters
     ----------
-    images, variances : sequence of 2D `~numpy.ndarray`
-        Both exposures where they overlap, in one unit, and their variances. Pixels
-        that are not usable hold plausible values.
-    usable : sequence of 2D bool `~numpy.ndarray`
-        Pixels that count, of either.
+    exposures : list of Exposure
+        Two or more.
+    parts : dict
+        For each pair ``(i, j)`` that is compared: the slices of `i` and of `j` that
+        show the same.
     sigmas : tuple of float
         Thresholds of peaks and tails.
-    scale : float, optional
-        How much brighter sources are in the first; None measures it.
+    scales : dict
+        For each pair how much brighter sources are in `i`; None measures it.
+    grow : int
+        Rows of neighbours that are taken in.
 
     Returns
     -------
     result : Match
         What was found.
     """
-    images = [image.astype(float) for image in images]
-    variances = [variance.astype(float) for variance in variances]
-    both = usable[0] & usable[1]
-    smooth = [ndimage.median_filter(image, 5, mode="nearest") for image in images]
-    slopes, floors = [], []
-    for image, variance in zip(images, variances, strict=True):
-        slopes.append(photon_slope(image, variance, both))
-        floors.append(0.1 * np.median(variance[both]))
-    measured = flux_scale(*images, *variances, both) if scale is None else scale
-    f = 1.0 if measured is None else measured
-
-    flagged = np.zeros(both.shape, dtype=bool)
+    scales = {
+        pair: _scale(exposures, pair, parts[pair]) if scale is None else scale
+        for pair, scale in scales.items()
+    }
+    known = [np.zeros(one.image.shape, dtype=bool) for one in exposures]
     for final in (False, True):
-        use = both & ~flagged if (both & ~flagged).any() else both
-        offset = np.median((images[0] - f * images[1])[use])
-        seen = f * images[1] + offset, (images[0] - offset) / f
-        found = []
-        for own, other, factor in ((0, 1, f), (1, 0, 1 / f)):
-            # the tested image at the level of its prediction; the other no brighter
-            # than the tested one says that it should be
-            tested = np.maximum(seen[own], smooth[own])
-            donor = np.maximum(smooth[other], np.minimum(images[other], seen[other]))
-            noise, donated = (
-                expected_variance(images[i], variances[i], level, slopes[i], floors[i])
-                for i, level in ((own, tested), (other, donor))
-            )
-            found.append(
-                _compare(
-                    images[own],
-                    factor * images[other],
-                    noise,
-                    factor**2 * donated,
-                    both,
-                    flagged,
-                    sigmas,
-                    final=final,
-                )
-            )
-        fainter = np.minimum(images[0], seen[0])
-        typical = ndimage.median_filter(variances[0], 5, mode="nearest")
-        noise = np.minimum(variances[0], np.maximum(typical, f**2 * variances[1]))
-        in_one = found[0].flagged | found[1].flagged
-        tiny = np.finfo(float).tiny
-        hits = coincident_hits(fainter, np.maximum(noise, tiny), in_one, both)
-        flagged = in_one | hits
-    found = [_grow(direction, both) for direction in found]
-    hits |= found[0].flagged & found[1].flagged
-    return Match(*found, hits, f, measured is not None)
-
-
-def _compare(image, prediction, noise, donated, usable, flagged, sigmas, *, final):
-    """Significance of the difference, and the peaks with their tails."""
-    use = usable & ~flagged
-    use = use if use.any() else usable
-    prediction = prediction + local_level(image - prediction, use)
-    difference = image - prediction
-    variance = noise + donated
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pulls = (difference / np.sqrt(variance))[use]
-    factor = middle_and_sigma(pulls[np.isfinite(pulls)])[1]
-    if not (factor > 0 and np.count_nonzero(use) >= 100):
-        factor = 1.0
-    decided = variance * factor**2
-    guard = measure_guard(
-        image, prediction, decided, noise, usable, flagged, final=final
+        views = _views(exposures, parts, scales, known, final=final)
+        found = [
+            _peaks_and_tails(_significance(view, known, one.image.shape), sigmas)
+            for one, view in zip(exposures, views, strict=True)
+        ]
+        known = [mask for mask, _ in found]
+        hits = _hits_in_both(exposures, parts, scales, known)
+        known = [f | h for f, h in zip(known, hits, strict=True)]
+    usable = [one.usable for one in exposures]
+    suspects = [
+        source_like(mask & ~hit, partial(_look, one, view, usable))
+        for mask, hit, one, view in zip(known, hits, exposures, views, strict=True)
+    ]
+    flagged, examined, coincident = [], [], []
+    for mask, suspect, view in zip(known, suspects, views, strict=True):
+        examined.append(_examined(view, mask.shape))
+        rays = mask & ~suspect
+        if grow:
+            rays = ndimage.binary_dilation(rays, _SQUARE, iterations=grow)
+        flagged.append(rays & examined[-1] & ~suspect)
+    coincident = [
+        mask & _elsewhere(view, flagged, mask.shape)
+        for mask, view in zip(flagged, views, strict=True)
+    ]
+    return Match(
+        exposures,
+        flagged,
+        coincident,
+        suspects,
+        examined,
+        _donors(exposures, flagged),
+        [n for _, n in found],
+        views,
+        scales,
     )
-    total = np.sqrt(decided + guard.variance)
-    peak = usable & (difference > sigmas[0] * total)
-    tail = usable & (difference > sigmas[1] * total)
+
+
+def _scale(exposures, pair, parts):
+    first, second = (exposures[n].part(p) for n, p in zip(pair, parts, strict=True))
+    usable = first.usable & second.usable
+    return flux_scale(
+        first.image, second.image, first.variance, second.variance, usable
+    )
+
+
+def _donors(exposures, flagged):
+    return [one.usable & ~mask for one, mask in zip(exposures, flagged, strict=True)]
+
+
+def _look(exposure, view, usable, y, x):
+    """Excess over what the others say, its variance, and what they say of sources."""
+    rows, columns = exposure.image.shape
+    inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
+    inside[inside] = exposure.usable[y[inside], x[inside]]
+    result = np.full((3, y.size), np.nan)
+    at = y[inside], x[inside]
+    value, noise = combine(view, usable, *at, mismatch=False)
+    result[0, inside] = exposure.image[at] - value
+    result[1, inside] = exposure.variance[at] + noise
+    result[2, inside] = value - exposure.sky[at]
+    return result
+
+
+def _views(exposures, parts, scales, known, *, final):
+    """Compare all pairs; for each exposure what the others say of it."""
+    views = [{} for _ in exposures]
+    for (i, j), (at_i, at_j) in parts.items():
+        predictions = predict_each_other(
+            exposures[i].part(at_i),
+            exposures[j].part(at_j),
+            scales[i, j] or 1.0,
+            known[i][at_i] | known[j][at_j],
+            final=final,
+        )
+        views[i][j] = at_i, at_j, predictions[0]
+        views[j][i] = at_j, at_i, predictions[1]
+    return views
+
+
+def _significance(view, known, shape):
+    """
+    What the middle one of the others says; of an even number the lower.
+
+    Those who have a cosmic ray there themselves are not asked if there are others.
+    """
+    if len(view) == 1:
+        ((part, _, prediction),) = view.values()
+        only = np.full(shape, -np.inf, prediction.significance.dtype)
+        only[part] = prediction.significance
+        return only
+    said = np.full((len(view), *shape), -np.inf, np.float32)
+    clean = np.zeros(said.shape, dtype=bool)
+    for n, (other, (part, at, prediction)) in enumerate(view.items()):
+        said[n][part] = prediction.significance
+        clean[n][part] = ~known[other][at]
+    looked = said > -np.inf
+    clean &= looked
+    clean |= looked & ~clean.any(axis=0)
+    said[~clean] = np.inf
+    said.sort(axis=0)
+    count = np.count_nonzero(clean, axis=0)
+    middle = np.take_along_axis(said, np.maximum(count - 1, 0)[None] // 2, axis=0)[0]
+    return np.where(count > 0, middle, -np.inf)
+
+
+def _peaks_and_tails(significance, sigmas):
+    peak, tail = (significance > limit for limit in sigmas)
     # a tail only near its peak: what is far away is another thing
     reached = ndimage.binary_dilation(peak, _SQUARE, iterations=_REACH, mask=tail)
-    n_peaks = ndimage.label(peak, _SQUARE)[1]
-    return Direction(
-        peak | reached,
-        prediction,
-        donated + guard.variance,
-        factor,
-        *guard[1:],
-        n_peaks,
-    )
+    return peak | reached, ndimage.label(peak, _SQUARE)[1]
 
 
-def _grow(direction, usable):
-    """
-    Take in all neighbours.
+def _hits_in_both(exposures, parts, scales, known):
+    hits = [np.zeros(mask.shape, dtype=bool) for mask in known]
+    if len(exposures) > 2:
+        return hits
+    for (i, j), (at_i, at_j) in parts.items():
+        first, second = exposures[i].part(at_i), exposures[j].part(at_j)
+        usable = first.usable & second.usable
+        in_one = known[i][at_i] | known[j][at_j]
+        use = usable & ~in_one if (usable & ~in_one).any() else usable
+        scale = scales[i, j] or 1.0
+        seen = scale * second.image
+        seen += float(np.median((first.image - seen)[use]))
+        typical = box_median(first.variance, (5, 5), "nearest")
+        noise = np.maximum(typical, scale**2 * second.variance)
+        noise = np.minimum(first.variance, noise)
+        noise = np.maximum(noise, np.finfo(noise.dtype).tiny)
+        both = coincident_hits(np.minimum(first.image, seen), noise, in_one, usable)
+        hits[i][at_i] |= both
+        hits[j][at_j] |= both
+    return hits
 
-    To take only those that stick out would choose pixels where the other exposure is
-    low by chance: replaced values would be too low by a quarter of a sigma.
-    """
-    grown = ndimage.binary_dilation(direction.flagged, _SQUARE) & usable
-    return direction._replace(flagged=grown)
+
+def _examined(view, shape):
+    """Pixels of which some other exposure tells anything."""
+    examined = np.zeros(shape, dtype=bool)
+    for part, _, prediction in view.values():
+        examined[part] |= prediction.significance > -np.inf
+    return examined
+
+
+def _elsewhere(view, flagged, shape):
+    """Pixels that have a cosmic ray in some other exposure."""
+    there = np.zeros(shape, dtype=bool)
+    for other, (part, at, _) in view.items():
+        there[part] |= flagged[other][at]
+    return there

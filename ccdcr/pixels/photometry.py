@@ -5,6 +5,7 @@ import numpy as np
 from scipy import ndimage
 
 from ccdcr.pixels.difference import middle_and_sigma
+from ccdcr.pixels.median_network import box_median
 
 __all__ = ["expected_variance", "flux_scale", "local_level", "photon_slope"]
 
@@ -60,7 +61,7 @@ def expected_variance(image, variance, level, slope, floor):
     variance : 2D `~numpy.ndarray`
         The variance at that level.
     """
-    return np.maximum(variance - slope * np.maximum(image - level, 0), floor)
+    return np.maximum(variance - slope * (image - level), floor)
 
 
 def flux_scale(first, second, variance1, variance2, usable):
@@ -86,9 +87,9 @@ def flux_scale(first, second, variance1, variance2, usable):
     bright = usable
     for image, variance in ((first, variance1), (second, variance2)):
         # medians, so that cosmic rays are not bright, nor their noise large
-        light = ndimage.median_filter(image, 3, mode="nearest")
+        light = box_median(image, (3, 3), "nearest")
         light -= np.median(image[usable])
-        noise = ndimage.median_filter(variance, 3, mode="nearest")
+        noise = box_median(variance, (3, 3), "nearest")
         bright = bright & (light > 10 * np.sqrt(np.minimum(variance, noise)))
         lights.append(light)
     if np.count_nonzero(bright) < 100:
@@ -134,12 +135,15 @@ def local_level(image, usable, box=64):
         np.median(image[usable]) if np.isnan(grid).all() else np.nanmedian(grid)
     )
     if min(grid.shape) >= 3:
-        grid = ndimage.median_filter(grid, 3, mode="nearest")
-    places = [
-        np.interp(
-            np.arange(n), (edge[1:] + edge[:-1] - 1) / 2, np.arange(edge.size - 1)
-        )
+        grid = box_median(grid, (3, 3), "nearest")
+    rows, columns = (
+        _hat(n, (edge[1:] + edge[:-1] - 1) / 2)
         for n, edge in zip(image.shape, edges, strict=True)
-    ]
-    where = np.meshgrid(*places, indexing="ij")
-    return ndimage.map_coordinates(grid, where, order=1, mode="nearest")
+    )
+    return (rows @ grid @ columns.T).astype(image.dtype, copy=False)
+
+
+def _hat(n, centres):
+    """Weights of linear interpolation from some centres to `n` pixels; flat outside."""
+    unit = np.eye(centres.size)
+    return np.stack([np.interp(np.arange(n), centres, row) for row in unit], axis=1)

@@ -13,7 +13,8 @@ import ccdcr
 ROOT = Path(ccdcr.__file__).parent
 # A module may import those in rows above its own.
 ROWS = [
-    {"pixels.filters", "pixels.difference", "exceptions"},
+    {"pixels.median_network", "pixels.difference", "pixels.suspect", "exceptions"},
+    {"pixels.filters"},
     {
         "pixels.replace",
         "pixels.detect",
@@ -23,13 +24,16 @@ ROWS = [
         "_scenes",
     },
     {"pixels.shift", "pixels.photometry"},
-    {"pixels.guard", "pixels.coincident"},
+    {"pixels.guard", "pixels.coincident", "pixels.health"},
+    {"pixels.predict"},
     {"pixels.matched"},
     {"_frames", "_regions", "_options", "__init__"},
     {"_ccd"},
     {"_log"},
-    {"shift", "_classic", "_matched"},
-    {"pair", "median", "lacosmic", "report"},
+    {"shift", "_classic", "_health"},
+    {"_matched"},
+    {"_difference"},
+    {"pair", "stack", "median", "lacosmic", "report"},
     {"_scores"},
     {"simulate"},
     {"plot", "_fits"},

@@ -1,0 +1,155 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What a user should be warned of before a matched result is trusted."""
+
+import numpy as np
+from scipy import ndimage
+
+from ccdcr.pixels.guard import LIMITS
+from ccdcr.pixels.health import BRIGHT, measured_shift, source_density
+
+__all__ = ["density_on_sources", "look_for_trouble"]
+
+_NOISE = 0.7, 1.5  # noise factors that need no warning
+_DENSER = 3.0  # ratio of densities
+_SURE = 5.0  # and its significance
+_SUSPECTS = 10, 0.1  # how many need no warning, at least, and of all detections
+_SHIFT = 0.5  # pixels
+_ROUNDING = 0.1  # pixels by which a measured shift may be wrong
+_TIME = 0.01  # relative difference of exposure times
+
+
+def look_for_trouble(frames, found, wanted, options):
+    """
+    Look for signs that a result is not to be trusted.
+
+    Parameters
+    ----------
+    frames : list
+        The frames with their images, as the method reads them.
+    found : `~ccdcr.pixels.matched.Match` or None
+        What was found; None if there was nothing to compare.
+    wanted : list of tuple of float
+        The shifts.
+    options : dict
+        ``unmeasured``, ``scales``.
+
+    Returns
+    -------
+    cautions : dict
+        Sentences, each by a word for the header.
+    """
+    cautions = _set_up(frames, found, options)
+    if found is None:
+        return cautions
+    predictions = [p for view in found.views for _, _, p in view.values()]
+    factor = max((p.noise_factor for p in predictions), key=lambda f: max(f, 1 / f))
+    if not _NOISE[0] <= factor <= _NOISE[1]:
+        cautions["noise"] = (
+            f"the exposures scatter {factor:.2f} times as much as their uncertainties "
+            "say: they were taken at that for the detection, not for the result"
+        )
+    worst = [
+        max(getattr(p, name) for p in predictions)
+        for name in ("misregistration", "change")
+    ]
+    if any(value >= most for value, most in zip(worst, LIMITS, strict=True)):
+        cautions["mismatch"] = (
+            f"sources do not match (by {worst[0]:.1f} pixels and {worst[1]:.0%} of "
+            "their light, which are the limits): cosmic rays on them are not found; "
+            "is the shift right?"
+        )
+    cautions |= _shifts(frames, wanted, options)
+    for own in range(len(frames)):
+        ratio, significance = density_on_sources(own, found)
+        if ratio > _DENSER and significance > _SURE:
+            cautions["density"] = (
+                f"in exposure {own + 1} detections are {ratio:.1f} times as dense on "
+                "sources as elsewhere: they are probably not cosmic rays"
+            )
+        n, n_rays = (
+            ndimage.label(mask[own], np.ones((3, 3)))[1]
+            for mask in (found.suspects, found.flagged)
+        )
+        if n > max(_SUSPECTS[0], _SUSPECTS[1] * (n + n_rays)):
+            cautions["suspects"] = (
+                f"in exposure {own + 1} {n} detections look like sources that have "
+                "changed and were left alone"
+            )
+    return cautions
+
+
+def density_on_sources(own, found):
+    """
+    Compare the density of all that sticks out on sources with that elsewhere.
+
+    Parameters
+    ----------
+    own : int
+        Number of the exposure.
+    found : `~ccdcr.pixels.matched.Match`
+        What was found.
+
+    Returns
+    -------
+    ratio, significance : float
+        As from `~ccdcr.pixels.health.source_density`.
+    """
+    bright = [_bright(one) for one in found.exposures]
+    elsewhere = np.zeros_like(bright[own])
+    for other, (part, at, _) in found.views[own].items():
+        elsewhere[part] |= bright[other][at]
+    return source_density(
+        found.flagged[own] | found.suspects[own],
+        # large cosmic rays are bright in one only, or known to be in both
+        bright[own] & elsewhere & ~found.coincident[own],
+        found.examined[own],
+    )
+
+
+def _bright(exposure):
+    noise = np.sqrt(np.median(exposure.variance))
+    return exposure.smooth - exposure.sky > BRIGHT * noise
+
+
+def _set_up(frames, found, options):
+    """Cards that say that the exposures are not equivalent."""
+    cautions = {}
+    first = frames[0].ccd.meta
+    for frame in frames[1:]:
+        meta = frame.ccd.meta
+        for key in first:
+            if key.upper() != "OBJECT" and not key.upper().startswith("FILTER"):
+                continue
+            values = [str(m.get(key, first[key])).strip() for m in (first, meta)]
+            if values[0].upper() != values[1].upper():
+                cautions["setup"] = (
+                    f"the exposures differ in {key}: {values[0]!r} and {values[1]!r}"
+                )
+        times = [m.get("EXPTIME", m.get("EXPOSURE")) for m in (first, meta)]
+        if not all(isinstance(t, (int, float)) and t > 0 for t in times):
+            continue
+        measured = found is not None and all(found.scales.values())
+        differ = abs(times[0] - times[1]) > _TIME * max(times)
+        if differ and not (measured or options["scales"]):
+            cautions["exptime"] = (
+                f"the exposure times differ ({times[0]:g} and {times[1]:g} s) and there "
+                "are too few sources to measure how the flux does: give scale"
+            )
+    return cautions
+
+
+def _shifts(frames, wanted, options):
+    for k in range(1, len(frames)):
+        if not options["unmeasured"][k]:
+            continue
+        shift = measured_shift(*((f.image, f.good) for f in (frames[0], frames[k])))
+        if shift is None:
+            continue
+        off = max(abs(a - b) for a, b in zip(shift, wanted[k], strict=True))
+        if off > _SHIFT + _ROUNDING:
+            return {
+                "shift": f"the sources of exposure {k + 1} are shifted by "
+                f"({shift[0]:.1f}, {shift[1]:.1f}) pixels, and ({wanted[k][0]:g}, "
+                f"{wanted[k][1]:g}) was given"
+            }
+    return {}

@@ -1,0 +1,72 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Signs that a result is not to be trusted; cosmic rays know nothing of sources."""
+
+import math
+
+import numpy as np
+from scipy import ndimage
+
+from ccdcr.pixels.shift import cross_correlate, prepare, refine
+
+__all__ = ["BRIGHT", "measured_shift", "source_density"]
+
+_SQUARE = np.ones((3, 3), dtype=bool)
+BRIGHT = 5.0  # sigma of the sky above which there is a source
+_TYPICAL = 8.0  # pixels of a cosmic ray, where there are none to measure it on
+_MOST = 1024  # rows and columns that are enough to measure a shift on
+_LEAST = 20.0  # significance of a shift that can be believed
+
+
+def source_density(found, sources, examined):
+    """
+    Compare the density of detections on sources with that elsewhere.
+
+    Parameters
+    ----------
+    found : 2D bool `~numpy.ndarray`
+        All that sticks out.
+    sources, examined : 2D bool `~numpy.ndarray`
+        Where sources are; pixels that were looked at.
+
+    Returns
+    -------
+    ratio : float
+        Pixels found per pixel, on sources over elsewhere; NaN if there are no
+        sources, or nothing else.
+    significance : float
+        By how many sigma there are more on sources, neighbours counted as one.
+    """
+    on, off = examined & sources, examined & ~sources
+    areas = np.count_nonzero(on), np.count_nonzero(off)
+    if min(areas) == 0:
+        return math.nan, 0.0
+    n_on, n_off = np.count_nonzero(found & on), np.count_nonzero(found & off)
+    n_objects = ndimage.label(found & off, _SQUARE)[1]
+    size = max(n_off / n_objects, 1.0) if n_objects else _TYPICAL
+    expected = n_off * areas[0] / areas[1]
+    excess = (n_on - expected) / size
+    ratio = n_on / expected if expected > 0 else (math.inf if n_on else math.nan)
+    return ratio, excess / math.sqrt(max(expected / size, 1.0))
+
+
+def measured_shift(first, second):
+    """
+    Measure a shift on the middle of two images, if there is anything to see.
+
+    Parameters
+    ----------
+    first, second : tuple of 2D `~numpy.ndarray`
+        Each an image and which of its pixels count.
+
+    Returns
+    -------
+    shift : tuple of float or None
+        ``(dy, dx)`` as everywhere; None if it cannot be measured.
+    """
+    middle = tuple(
+        slice(max(0, (n - _MOST) // 2), max(0, (n - _MOST) // 2) + _MOST)
+        for n in first[0].shape
+    )
+    images = [prepare(image[middle], usable[middle]) for image, usable in (first, second)]
+    shift, significance = cross_correlate(*images)
+    return refine(*images, shift) if significance >= _LEAST else None

@@ -1,0 +1,184 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""One exposure as another one shows it, and how much it differs from that."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ccdcr.pixels.difference import middle_and_sigma
+from ccdcr.pixels.guard import measure_guard
+from ccdcr.pixels.median_network import box_median
+from ccdcr.pixels.photometry import expected_variance, local_level, photon_slope
+
+__all__ = ["Exposure", "Prediction", "combine", "exposure", "predict_each_other"]
+
+_LEAST = 100  # pixels to measure the scatter of the difference with
+
+
+class Exposure(NamedTuple):
+    """What the method knows of one exposure."""
+
+    image: np.ndarray
+    variance: np.ndarray
+    usable: np.ndarray
+    smooth: np.ndarray  # median of 5 x 5
+    sky: np.ndarray  # local level
+    slope: float  # variance per data unit
+    floor: float  # least variance
+
+    def part(self, where):
+        """Take a part of all images."""
+        return Exposure(*(image[where] for image in self[:5]), *self[5:])
+
+
+class Prediction(NamedTuple):
+    """One exposure as another one shows it."""
+
+    value: np.ndarray
+    variance: np.ndarray  # of the value
+    mismatch: np.ndarray  # variance of what does not match about sources
+    significance: np.ndarray  # by how many sigma the exposure is brighter
+    noise_factor: float
+    misregistration: float
+    change: float
+
+
+def exposure(image, variance, usable):
+    """
+    Collect what the method knows of one exposure.
+
+    Parameters
+    ----------
+    image, variance : 2D floating `~numpy.ndarray`
+        Its values and their variances, plausible ones also where not usable.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count.
+
+    Returns
+    -------
+    exposure : Exposure
+        The same, and what is measured on it.
+    """
+    known = variance[usable] if usable.any() else variance
+    return Exposure(
+        image,
+        variance,
+        usable,
+        box_median(image, (5, 5), "nearest"),
+        local_level(image, usable if usable.any() else ~usable),
+        photon_slope(image, variance, usable),
+        0.1 * float(np.median(known)),
+    )
+
+
+def predict_each_other(first, second, scale, flagged, *, final):
+    """
+    Predict each of two exposures from the other.
+
+    Parameters
+    ----------
+    first, second : Exposure
+        The exposures where they overlap.
+    scale : float
+        How much brighter sources are in the first.
+    flagged : 2D bool `~numpy.ndarray`
+        Cosmic rays that are known, in either.
+    final : bool
+        Whether cosmic rays are known.
+
+    Returns
+    -------
+    first, second : Prediction
+        What either should look like.
+    """
+    usable = first.usable & second.usable
+    use = usable & ~flagged
+    use = use if use.any() else usable
+    offset = float(np.median((first.image - scale * second.image)[use]))
+    seen = scale * second.image + offset, (first.image - offset) / scale
+    predictions = []
+    pair = first, second
+    for own, factor in ((0, scale), (1, 1 / scale)):
+        tested, donor = pair[own], pair[1 - own]
+        # at the middle of what a pixel, its neighbourhood and the other exposure say
+        noise, donated = (
+            expected_variance(
+                *one[:2], _middle(one.image, one.smooth, seen[number]), *one[5:]
+            )
+            for number, one in ((own, tested), (1 - own, donor))
+        )
+        donated *= factor**2
+        value = factor * donor.image
+        value += local_level(tested.image - value, use)
+        predictions.append(
+            _judge(tested.image, value, noise, donated, usable, use, final=final)
+        )
+    return predictions
+
+
+def _middle(a, b, c):
+    """Median of three, pixel by pixel."""
+    return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+
+
+def _judge(image, value, noise, donated, usable, use, *, final):
+    """Noise factor, guard and significance of a prediction."""
+    difference = image - value
+    variance = noise + donated
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pulls = (difference / np.sqrt(variance))[use]
+    factor = middle_and_sigma(pulls[np.isfinite(pulls)])[1]
+    if not (factor > 0 and pulls.size >= _LEAST):
+        factor = 1.0
+    variance *= factor**2
+    guard = measure_guard(image, value, variance, noise, usable, ~use, final=final)
+    variance += guard.variance
+    with np.errstate(divide="ignore", invalid="ignore"):
+        significance = difference / np.sqrt(variance)
+    significance[~usable | np.isnan(significance)] = -np.inf
+    return Prediction(value, donated, *guard[:1], significance, factor, *guard[1:])
+
+
+def combine(view, donors, y, x, *, mismatch=True):
+    """
+    Mean of what other exposures say of some pixels, by weight of its variance.
+
+    Their noise is independent; what does not match about their sources may be the
+    same in all of them, and does not become less.
+
+    Parameters
+    ----------
+    view : dict
+        By the number of the other exposure: the part of this one that it shows, where
+        that is in the other, and the `Prediction`.
+    donors : list of 2D bool `~numpy.ndarray`
+        For each exposure the pixels that can be asked.
+    y, x : 1D int `~numpy.ndarray`
+        The pixels.
+    mismatch : bool, optional
+        Whether sources that do not match count as a variance.
+
+    Returns
+    -------
+    values, variances : 1D float64 `~numpy.ndarray`
+        NaN where no other exposure can be asked.
+    """
+    weights, values, noise, wrong = (np.zeros(y.size) for _ in range(4))
+    for other, ((rows, columns), its, prediction) in view.items():
+        inside = (y >= rows.start) & (y < rows.stop)
+        inside &= (x >= columns.start) & (x < columns.stop)
+        at = y[inside] - rows.start, x[inside] - columns.start
+        asked = donors[other][its][at]
+        inside[inside] = asked
+        at = at[0][asked], at[1][asked]
+        value, own_noise, own_wrong = (image[at] for image in prediction[:3])
+        if not mismatch:
+            own_wrong = np.zeros_like(own_noise)
+        total = own_noise + own_wrong
+        weight = 1.0 / np.maximum(total, np.finfo(total.dtype).tiny)
+        weights[inside] += weight
+        values[inside] += weight * value
+        noise[inside] += weight**2 * own_noise
+        wrong[inside] += weight * np.sqrt(own_wrong)
+    with np.errstate(invalid="ignore"):
+        return values / weights, noise / weights**2 + (wrong / weights) ** 2

@@ -1,0 +1,85 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What is new in an exposure and looks as if it had come through the telescope."""
+
+import numpy as np
+from scipy import ndimage
+
+__all__ = ["source_like"]
+
+_SQUARE = np.ones((3, 3), dtype=bool)
+_SHARPEST = 0.4  # of what comes through a telescope, for a FWHM of 2.5 pixels or more
+_UNEXPLAINED = 0.2  # of an excess that follows the source beneath it
+
+
+def source_like(flagged, look):
+    """
+    Find detections that look as if they were light.
+
+    Light is spread by seeing and optics in all directions; charge that a cosmic ray
+    leaves is spread by a pixel at most, and so it falls off steeply at least across
+    its track. A star that has changed, a new one, a trail of an asteroid or of a
+    satellite does not. A star that has changed a little, of which the noise leaves
+    no shape to be seen, still is bright where the star is.
+
+    Parameters
+    ----------
+    flagged : 2D bool `~numpy.ndarray`
+        What was found, 8-connected pixels being one detection.
+    look : callable
+        Gives for an array of rows and one of columns how much brighter these pixels
+        are than they should be, the variance of that, and how bright they should
+        be above the sky; NaN where that is not known.
+
+    Returns
+    -------
+    mask : 2D bool `~numpy.ndarray`
+        The pixels of such detections.
+
+    Notes
+    -----
+    The sharpness of a pixel is half of its second difference, along that axis of the
+    image where it is larger, as a part of its excess; that of a detection is the mean
+    over its pixels above half of its maximum, by weight of their excess. Stars have
+    0.26 for a FWHM of 3 pixels and 0.33 for 2.5, trails less, 99 % of cosmic
+    rays more than 0.45.
+    """
+    labels, n = ndimage.label(flagged, _SQUARE)
+    if n == 0:
+        return flagged
+    blunt = _sharpness(labels, n, look) < _SHARPEST
+    follows = _unexplained(labels, n, look) < _UNEXPLAINED
+    return (blunt | follows)[labels]
+
+
+def _sharpness(labels, n, look):
+    y, x = np.nonzero(labels)
+    label = labels[y, x]
+    light = look(y, x)[0]
+    beside = [[(y - 1, x), (y + 1, x)], [(y, x - 1), (y, x + 1)]]
+    steps = [light - 0.5 * sum(look(*at)[0] for at in sides) for sides in beside]
+    steep = np.maximum(*steps)  # NaN if either is
+    known = ~np.isnan(steep)
+    brightest = np.zeros(n + 1)
+    np.maximum.at(brightest, label[known], light[known])
+    core = known & (light > 0.5 * brightest[label])
+    total = np.bincount(label[core], light[core], n + 1)
+    sharp = np.bincount(label[core], steep[core], n + 1)
+    return np.divide(sharp, total, out=np.full(n + 1, np.inf), where=total > 0)
+
+
+def _unexplained(labels, n, look):
+    """Part of the excess that is not a multiple of the source; noise taken off."""
+    around = ndimage.maximum_filter(labels, 5)
+    y, x = np.nonzero(around)
+    light, noise, source = look(y, x)
+    known = np.isfinite(light) & (noise > 0)
+    label = around[y, x][known]
+    light, source = (a[known] / np.sqrt(noise[known]) for a in (light, source))
+    pairs = (light, light), (light, source), (source, source), (1.0, 1.0)
+    square, common, template, count = (
+        np.bincount(label, a * b * np.ones(label.size), n + 1) for a, b in pairs
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        explained = np.maximum(common, 0) ** 2 / template
+        rest = (square - explained - count) / (square - count)
+    return np.where((square > 2 * count) & (template > 25), rest, np.inf)
