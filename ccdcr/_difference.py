@@ -187,8 +187,8 @@ def _missing_noise(ccds, names, replacement):
     if replacement != "other" or len(without) in (0, len(ccds)):
         return {}
     have = "has" if len(without) == 1 else "have"
+    number = "both" if len(ccds) == 2 else "all"
     return {
         "uncertainty": f"{', '.join(without)} {have} no uncertainty: the noise of "
-        f"{'both' if len(ccds) == 2 else 'all'} exposures is estimated from the scatter "
-        "of their difference"
+        f"{number} exposures is estimated from the scatter of their difference"
     }

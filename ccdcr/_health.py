@@ -5,7 +5,7 @@ import numpy as np
 from scipy import ndimage
 
 from ccdcr.pixels.guard import LIMITS
-from ccdcr.pixels.health import BRIGHT, measured_shift, source_density
+from ccdcr.pixels.health import BRIGHT, better_shift, source_density
 
 __all__ = ["density_on_sources", "look_for_trouble"]
 
@@ -13,8 +13,6 @@ _NOISE = 0.7, 1.5  # noise factors that need no warning
 _DENSER = 3.0  # ratio of densities
 _SURE = 5.0  # and its significance
 _SUSPECTS = 10, 0.1  # how many need no warning, at least, and of all detections
-_SHIFT = 0.5  # pixels
-_ROUNDING = 0.1  # pixels by which a measured shift may be wrong
 _TIME = 0.01  # relative difference of exposure times
 
 
@@ -58,7 +56,7 @@ def look_for_trouble(frames, found, wanted, options):
             "their light, which are the limits): cosmic rays on them are not found; "
             "is the shift right?"
         )
-    cautions |= _shifts(frames, wanted, options)
+    cautions |= _shifts(found, wanted, options)
     for own in range(len(frames)):
         ratio, significance = density_on_sources(own, found)
         if ratio > _DENSER and significance > _SURE:
@@ -132,21 +130,22 @@ def _set_up(frames, found, options):
         differ = abs(times[0] - times[1]) > _TIME * max(times)
         if differ and not (measured or options["scales"]):
             cautions["exptime"] = (
-                f"the exposure times differ ({times[0]:g} and {times[1]:g} s) and there "
-                "are too few sources to measure how the flux does: give scale"
+                f"the exposure times differ ({times[0]:g} and {times[1]:g} s) and "
+                "there are too few sources to measure how the flux does: give scale"
             )
     return cautions
 
 
-def _shifts(frames, wanted, options):
-    for k in range(1, len(frames)):
+def _shifts(found, wanted, options):
+    images = [
+        (one.image, one.usable & ~mask)
+        for one, mask in zip(found.exposures, found.flagged, strict=True)
+    ]
+    for k in range(1, len(images)):
         if not options["unmeasured"][k]:
             continue
-        shift = measured_shift(*((f.image, f.good) for f in (frames[0], frames[k])))
-        if shift is None:
-            continue
-        off = max(abs(a - b) for a, b in zip(shift, wanted[k], strict=True))
-        if off > _SHIFT + _ROUNDING:
+        shift = better_shift(images[0], images[k], wanted[k])
+        if shift is not None:
             return {
                 "shift": f"the sources of exposure {k + 1} are shifted by "
                 f"({shift[0]:.1f}, {shift[1]:.1f}) pixels, and ({wanted[k][0]:g}, "

@@ -21,7 +21,8 @@ from ccdcr._regions import describe
 from ccdcr.pixels.difference import middle_and_sigma, overlap
 from ccdcr.pixels.matched import match
 from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.noise import photon_variance
+from ccdcr.pixels.noise import dithered, photon_variance, quantisation_step
+from ccdcr.pixels.photometry import photon_transfer
 from ccdcr.pixels.predict import combine, exposure
 from ccdcr.pixels.replace import GAUSSIAN, fill, from_neighbours
 
@@ -129,6 +130,8 @@ def _frame(ccd, unit, options):
         known = good & np.isfinite(noise)
         if known.any():
             given = fill(noise, known).astype(image.dtype, copy=False)
+        elif not good.any():  # then it does not matter
+            given = np.ones_like(image)
     return _Frame(ccd, unit, good, image, given, full)
 
 
@@ -162,18 +165,30 @@ def _variances(frames, parts, options):
             g = gain / frame.unit  # electrons per unit of the first
             noises.append(photon_variance(light, everywhere, g, readnoise))
         return noises, "gain and readnoise"
-    scatter = {}
+    measured = {}
     for (i, j), (at_i, at_j) in parts.items():
         both = frames[i].good[at_i] & frames[j].good[at_j]
-        difference = frames[i].image[at_i] - frames[j].image[at_j]
+        if not both.any():
+            continue
+        images = frames[i].image[at_i], frames[j].image[at_j]
+        difference = (images[0] - images[1])[both]
+        step = quantisation_step(difference)
+        sigma = middle_and_sigma(dithered(difference, step))[1] / np.sqrt(2)
+        slope = photon_transfer(*images, sigma, both) if sigma > 0 else 0.0
         for n in (i, j):
-            scatter.setdefault(n, []).append(middle_and_sigma(difference[both])[1])
+            measured.setdefault(n, []).append((sigma, slope))
     noises = []
     for n, frame in enumerate(frames):
-        sigma = np.median(scatter.get(n, 0.0))
+        sigma, slope = np.median(measured.get(n, [(0.0, 0.0)]), axis=0).tolist()
         if not sigma > 0:  # what cannot be resolved is the noise of constant frames
-            sigma = 1e-6 * max(float(np.abs(other.image).max()) for other in frames)
-        noises.append(np.full_like(frame.image, sigma**2 / 2))
+            brightest = max(float(np.abs(other.image).max()) for other in frames)
+            sigma = 1e-6 * (brightest or 1.0)
+        noise = np.full_like(frame.image, sigma**2)
+        if slope > 0 and frame.good.any():
+            light = box_median(frame.image, (3, 3), "nearest")
+            light -= np.median(light[frame.good])
+            noise += slope * np.maximum(light, 0)
+        noises.append(noise)
     return noises, "scatter of the difference"
 
 
@@ -261,7 +276,11 @@ def _clean(own, frames, found, allowed, options):
 def _selected(own, found, frame, allowed, max_size):
     """Flagged pixels within the region and the size limit; what was measured."""
     if found is None:
-        return np.zeros(frame.good.shape, dtype=bool), {"CCRNCOIN": 0, "CCRNBIG": 0, "CCRNSUSP": 0}
+        return np.zeros(frame.good.shape, dtype=bool), {
+            "CCRNCOIN": 0,
+            "CCRNBIG": 0,
+            "CCRNSUSP": 0,
+        }
     flagged = found.flagged[own]
     labels, n = ndimage.label(flagged, _SQUARE)
     keep = np.ones(n + 1, dtype=bool)
@@ -283,6 +302,8 @@ def _measured(own, found):
     scales = [scale for pair, scale in found.scales.items() if own in pair]
     sizes = [np.count_nonzero(mask) for mask in found.flagged]
     others = sum(sizes[other] for other in found.views[own])
+    if not predictions:
+        return {"CCRNCOIN": 0, "CCRNSUSP": 0}
     return {
         "CCRSCALE": np.median([scale or 1.0 for scale in scales]),
         "CCRSCLHO": "measured" if all(scales) else "not measurable: 1",

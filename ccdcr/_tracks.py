@@ -13,7 +13,7 @@ _SPLITS = 16  # parts of the charge of a step that diffuse by themselves
 _SHARES = 0.72, 0.16, 0.12  # of tracks, worms and points
 
 
-def cosmic_rays(shape, n, rng, *, thickness=30.0, muons_only=False):
+def cosmic_rays(shape, n, rng, *, thickness=30.0, muons_only=False, places=None):
     """
     Charge of tracks, worms and points.
 
@@ -29,6 +29,8 @@ def cosmic_rays(shape, n, rng, *, thickness=30.0, muons_only=False):
         Depth of the sensitive silicon in micrometres.
     muons_only : bool, optional
         Straight tracks only.
+    places : 2D `~numpy.ndarray`, optional
+        Row and column where each begins; anywhere by default.
 
     Returns
     -------
@@ -38,9 +40,10 @@ def cosmic_rays(shape, n, rng, *, thickness=30.0, muons_only=False):
     shares = (1.0, 0.0, 0.0) if muons_only else _SHARES
     n_tracks, n_worms, n_points = rng.multinomial(n, shares)
     image = np.zeros(shape)
-    _add_tracks(image, n_tracks, rng, thickness)
-    _add_worms(image, n_worms, rng)
-    _add_points(image, n_points, rng)
+    at = _somewhere(shape, n, rng) if places is None else np.asarray(places)
+    _add_tracks(image, at[:, :n_tracks], rng, thickness)
+    _add_worms(image, at[:, n_tracks : n_tracks + n_worms], rng)
+    _add_points(image, at[:, n - n_points :], rng)
     return image
 
 
@@ -61,13 +64,14 @@ def _somewhere(shape, n, rng):
     return rng.uniform(-0.5, np.array(shape)[:, None] - 0.5, (2, n))
 
 
-def _add_tracks(image, n, rng, thickness):
+def _add_tracks(image, places, rng, thickness):
     """Muons: straight, from all directions, through the whole depth."""
+    y0, x0 = places
+    n = y0.size
     # cos^2 times the projected area: the cosine has a density of its third power
     cosine = np.maximum(rng.random(n) ** 0.25, 0.05)
     slope = np.sqrt(1 / cosine**2 - 1)
     azimuth = rng.uniform(0, 2 * np.pi, n)
-    y0, x0 = _somewhere(image.shape, n, rng)
     moyal = -np.log(rng.normal(size=n) ** 2)  # by its relation to the normal one
     density = _CHARGE * np.maximum(1 + _STRAGGLING * moyal, 0.5)
     n_steps = np.ceil(thickness / cosine).astype(int)
@@ -82,8 +86,10 @@ def _add_tracks(image, n, rng, thickness):
     _deposit(image, y, x, charge, spread, rng)
 
 
-def _add_worms(image, n, rng):
+def _add_worms(image, places, rng):
     """Electrons that are scattered again and again."""
+    y0, x0 = places
+    n = y0.size
     n_steps = rng.integers(10, 60, n)
     worm = np.repeat(np.arange(n), n_steps)
     first = np.cumsum(n_steps) - n_steps
@@ -91,16 +97,16 @@ def _add_worms(image, n, rng):
     angle = np.cumsum(turns)
     angle += (rng.uniform(0, 2 * np.pi, n) - angle[first] if n else angle)[worm]
     y, x = (np.cumsum(0.4 * f(angle)) for f in (np.sin, np.cos))
-    y0, x0 = _somewhere(image.shape, n, rng)
     y += (y0 - y[first] if n else y)[worm]
     x += (x0 - x[first] if n else x)[worm]
     charge = rng.uniform(60, 300, n)[worm] * rng.exponential(1.0, worm.size)
     _deposit(image, y, x, charge, 0.35, rng)
 
 
-def _add_points(image, n, rng):
+def _add_points(image, places, rng):
     """Charge that is set free in one place."""
-    y, x = _somewhere(image.shape, n, rng)
+    y, x = places
+    n = y.size
     _deposit(image, y, x, 10 ** rng.uniform(2.5, 4, n), rng.uniform(0.2, 0.5, n), rng)
 
 

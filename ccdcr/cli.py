@@ -122,6 +122,7 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_demo(commands)
     _add_pair(commands)
+    _add_stack(commands)
     _add_median(commands)
     _add_lacosmic(commands)
     _add_report(commands)
@@ -169,7 +170,7 @@ def _add_pair(commands):
         "DY = y1 - y2, DX = x1 - x2; rounded to whole pixels (0 0)",
     )
     command.add_argument(
-        "--method", choices=["classic", "matched"], help="method (classic)"
+        "--method", choices=["matched", "classic"], help="method (matched)"
     )
     command.add_argument(
         "--auto-shift",
@@ -178,7 +179,37 @@ def _add_pair(commands):
         dest="shift",
         help="measure the shift",
     )
-    _add_thresholds(command)
+    _add_thresholds(command, "matched 5, classic 10", "matched 2.5, classic 3")
+    _add_grow(command)
+    _add_common(command, ["other", "local", "none"])
+
+
+def _add_stack(commands):
+    text = "Clean two or more equivalent exposures by their differences."
+    example = "ccdcr stack a.fits b.fits c.fits --auto-shift --output-dir cleaned"
+    command = _add(commands, "stack", _stack, text, example)
+    command.set_defaults(cleaner="stack")
+    _add_many(command)
+    command.add_argument(
+        "--shift",
+        nargs=2,
+        type=float,
+        action="append",
+        dest="shifts",
+        metavar=("DY", "DX"),
+        help="of each file after the first relative to the first, in their order: a "
+        "star at (x1, y1) in the first and (x2, y2) in it means DY = y1 - y2, "
+        "DX = x1 - x2; rounded to whole pixels (0 0)",
+    )
+    command.add_argument(
+        "--auto-shift",
+        action="store_const",
+        const="auto",
+        dest="shifts",
+        help="measure the shifts",
+    )
+    _add_thresholds(command, "5", "2.5")
+    _add_grow(command)
     _add_common(command, ["other", "local", "none"])
 
 
@@ -194,7 +225,7 @@ def _add_median(commands):
     command.add_argument(
         "--size", nargs=2, type=int, metavar=("ROWS", "COLUMNS"), help="window (5 5)"
     )
-    _add_thresholds(command)
+    _add_thresholds(command, "10", "3")
     _add_common(command, ["median", "local", "none"])
 
 
@@ -237,9 +268,17 @@ def _add_many(command):
     )
 
 
-def _add_thresholds(command):
-    command.add_argument("--sigma-peak", type=float, help="threshold of peaks (10)")
-    command.add_argument("--sigma-tail", type=float, help="threshold of tails (3)")
+def _add_grow(command):
+    command.add_argument(
+        "--grow", type=int, help="rows of neighbours that are taken in (matched: 1)"
+    )
+
+
+def _add_thresholds(command, peak, tail):
+    for name, default in (("peak", peak), ("tail", tail)):
+        command.add_argument(
+            f"--sigma-{name}", type=float, help=f"threshold of {name}s ({default})"
+        )
     command.add_argument(
         "--max-size", type=int, help="leave larger detections alone (pixels)"
     )
@@ -302,6 +341,22 @@ def _pair(cleaner, file1, file2, output, **options):
     except Exception as failure:
         return _tell([file1, file2, out1, out2], failure)
     for out, report in zip((out1, out2), reports, strict=True):
+        print(f"{out}: {report}")
+    return _DONE
+
+
+def _stack(cleaner, files, output_dir, shifts=None, **options):
+    outs = [_result_name(path, output_dir) for path in files]
+    if isinstance(shifts, list):
+        shifts = [(0, 0), *(tuple(shift) for shift in shifts)]
+    try:
+        if output_dir is not None:
+            Path(output_dir).mkdir(parents=True, exist_ok=True)
+        clean = getattr(ccdcr.files, f"clean_{cleaner}")
+        reports = clean(files, outs, shifts=shifts, **_given(options))
+    except Exception as failure:
+        return _tell([*files, *outs], failure)
+    for out, report in zip(outs, reports, strict=True):
         print(f"{out}: {report}")
     return _DONE
 

@@ -8,8 +8,9 @@ from ccdcr.lacosmic import cosmicray_lacosmic
 from ccdcr.median import cosmicray_median
 from ccdcr.pair import cosmicray_pair
 from ccdcr.report import cosmicray_report
+from ccdcr.stack import cosmicray_stack
 
-__all__ = ["clean_lacosmic", "clean_median", "clean_pair", "read"]
+__all__ = ["clean_lacosmic", "clean_median", "clean_pair", "clean_stack", "read"]
 
 
 def clean_pair(path1, path2, out1, out2, *, overwrite=False, unit=None, **options):
@@ -63,6 +64,62 @@ def clean_pair(path1, path2, out1, out2, *, overwrite=False, unit=None, **option
         cosmicray_report(after, before)
         for after, before in zip(cleaned, frames, strict=True)
     )
+
+
+def clean_stack(paths, outs, *, overwrite=False, unit=None, **options):
+    """
+    Clean files with `~ccdcr.cosmicray_stack`.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        The exposures, as FITS files.
+    outs : sequence of path-like
+        Where the results go, in the same order. Names that end in ``.gz`` are
+        compressed.
+    overwrite : bool, optional
+        Whether files of these names may be replaced.
+    unit : str or `~astropy.units.Unit`, optional
+        Unit of the images; needed if they have no usable BUNIT card.
+    **options
+        Options of `~ccdcr.cosmicray_stack`.
+
+    Returns
+    -------
+    reports : list of `~ccdcr.CosmicRayReport`
+        What was removed from each file.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read or written, or exists and may not be replaced.
+    ValueError
+        If there are not as many names for results as files, a file has no image
+        or no unit, or an option does not fit.
+    TypeError
+        If an option is of a wrong kind.
+
+    See Also
+    --------
+    ccdcr.cosmicray_stack, clean_pair
+
+    Notes
+    -----
+    Which images are cleaned, and what is in the results, is as in `clean_pair`. They
+    appear under their names when they are complete, all or none.
+    """
+    paths, outs = list(paths), list(outs)
+    if len(paths) != len(outs):
+        msg = f"outs must be as many as paths, {len(paths)}, got {len(outs)}"
+        raise ValueError(msg)
+    check_targets(paths, outs, overwrite)
+    frames = [read(path, unit=unit) for path in paths]
+    cleaned = cosmicray_stack(frames, **options)
+    write_all(paths, frames, cleaned, outs, unit)
+    return [
+        cosmicray_report(after, before)
+        for after, before in zip(cleaned, frames, strict=True)
+    ]
 
 
 def clean_median(path, out, *, overwrite=False, unit=None, **options):

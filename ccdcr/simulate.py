@@ -62,6 +62,7 @@ def imaging_scene(
     n_galaxies=60,
     n_saturated=3,
     n_hits=500,
+    n_coincident=0,
     readnoise=5.0,
     saturation=65000.0,
 ):
@@ -85,6 +86,8 @@ def imaging_scene(
         saturate.
     n_hits : int or list of int, optional
         Cosmic rays in each exposure.
+    n_coincident : int, optional
+        Cosmic rays in each exposure that begin at the same pixels.
     readnoise : float, optional
         Electrons.
     saturation : float, optional
@@ -119,6 +122,7 @@ def imaging_scene(
         rng.uniform(0, np.pi, n_galaxies),
     )
     detector = _bad_pixels(shape, rng)
+    common = rng.uniform(0, np.array(shape)[:, None], (2, n_coincident))
     scene = Scene()
     n = len(shifts)
     for k, (dy, dx) in enumerate(shifts):
@@ -130,6 +134,7 @@ def imaging_scene(
         light *= _each("transparency", transparency, n)[k]
         background = _each("sky", sky, n)[k]
         charge = cosmic_rays(shape, _each("n_hits", n_hits, n)[k], rng)
+        charge += cosmic_rays(shape, n_coincident, rng, places=common)
         _expose(
             scene,
             light,

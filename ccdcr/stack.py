@@ -104,7 +104,7 @@ def cosmicray_stack(
     >>> ccds = [CCDData(rng.normal(100, 5, (40, 50)), unit="adu") for _ in range(3)]
     >>> ccds[1].data[20, 10:13] += 2000
     >>> cleaned = ccdcr.cosmicray_stack(ccds, grow=0)
-    >>> print([ccd.mask.sum() for ccd in cleaned])
+    >>> print([int(ccd.mask.sum()) for ccd in cleaned])
     [0, 3, 0]
     """
     if not isinstance(ccds, Sequence) or isinstance(ccds, str):

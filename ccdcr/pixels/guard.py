@@ -16,6 +16,7 @@ _SQUARE = np.ones((3, 3), dtype=bool)
 _NORMAL = {50: 0.6745, 90: 1.6449, 98: 2.3263}
 _FLOOR = 0.1  # of the misregistration, in pixels
 LIMITS = 2.0, 1.0  # of the misregistration in pixels, of the fractional change
+_BROAD = 0.2  # of the brightest neighbour: the median around a source, not a hit
 _LEAST = 100  # pixels to measure either with
 
 
@@ -63,7 +64,9 @@ def measure_guard(image, prediction, variance, own, usable, flagged, *, final):
     brightness = np.maximum(fainter - local_level(fainter, use), 0)
     # hot pixels and single hits do not survive the median
     smooth = box_median(fainter, (3, 3), "nearest")
-    source = smooth - np.median(smooth[use]) > 3 * np.sqrt(own)
+    smooth -= np.median(smooth[use])
+    source = smooth > 3 * np.sqrt(own)
+    source &= smooth > _BROAD * ndimage.maximum_filter(brightness, 3)
     if flagged.any():
         use = use & ~ndimage.binary_dilation(flagged, _SQUARE, iterations=2)
     source &= use
@@ -80,7 +83,7 @@ def measure_guard(image, prediction, variance, own, usable, flagged, *, final):
     mismatch = (shift * slope) ** 2
     bright = source & (brightness > 5 * noise)
     change = _smallest(
-        difference, variance + mismatch, brightness, bright, _NORMAL, LIMITS[1]
+        difference, variance + mismatch, brightness, bright, ranks, LIMITS[1]
     )
     mismatch += (change * brightness) ** 2
     return Guard(mismatch, shift, change)

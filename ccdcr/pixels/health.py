@@ -6,14 +6,17 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from ccdcr.pixels.difference import overlap
 from ccdcr.pixels.shift import cross_correlate, prepare, refine
 
-__all__ = ["BRIGHT", "measured_shift", "source_density"]
+__all__ = ["BRIGHT", "better_shift", "source_density"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 BRIGHT = 5.0  # sigma of the sky above which there is a source
 _TYPICAL = 8.0  # pixels of a cosmic ray, where there are none to measure it on
 _MOST = 1024  # rows and columns that are enough to measure a shift on
+_OFF = 0.6  # pixels: half of one, and what a measured shift may be wrong by
+_CLEARLY = 0.012  # by how much a shift must be better
 _LEAST = 20.0  # significance of a shift that can be believed
 
 
@@ -49,24 +52,43 @@ def source_density(found, sources, examined):
     return ratio, excess / math.sqrt(max(expected / size, 1.0))
 
 
-def measured_shift(first, second):
+def better_shift(first, second, shift):
     """
-    Measure a shift on the middle of two images, if there is anything to see.
+    Look for a shift with which two images agree clearly better.
 
     Parameters
     ----------
     first, second : tuple of 2D `~numpy.ndarray`
-        Each an image and which of its pixels count.
+        Each an image and which of its pixels count; of their middle this is done.
+    shift : tuple of float
+        The shift that was given.
 
     Returns
     -------
-    shift : tuple of float or None
-        ``(dy, dx)`` as everywhere; None if it cannot be measured.
+    better : tuple of float or None
+        ``(dy, dx)`` as everywhere; None if there is none, or none can be measured.
     """
     middle = tuple(
         slice(max(0, (n - _MOST) // 2), max(0, (n - _MOST) // 2) + _MOST)
         for n in first[0].shape
     )
-    images = [prepare(image[middle], usable[middle]) for image, usable in (first, second)]
-    shift, significance = cross_correlate(*images)
-    return refine(*images, shift) if significance >= _LEAST else None
+    images = [
+        prepare(image[middle], usable[middle]) for image, usable in (first, second)
+    ]
+    better, significance = cross_correlate(*images)
+    if significance < _LEAST:
+        return None
+    better = refine(*images, better)
+    if max(abs(a - b) for a, b in zip(better, shift, strict=True)) <= _OFF:
+        return None
+    # along straight lines all shifts are about as good
+    worse, best = (_agreement(images, at) for at in (shift, better))
+    return better if worse < (1 - _CLEARLY) * best else None
+
+
+def _agreement(images, shift):
+    parts = overlap(images[0].shape, tuple(round(step) for step in shift))
+    if parts is None:
+        return 0.0
+    product = images[0][parts[0]] * images[1][parts[1]]
+    return float(product.mean(dtype=float))

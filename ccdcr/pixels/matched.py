@@ -16,6 +16,7 @@ from ccdcr.pixels.suspect import source_like
 __all__ = ["Match", "match"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
+_SHARPER = 4.0  # ratio of variances from which on another need not be asked
 _REACH = 3  # pixels from a peak within which a tail belongs to it
 
 
@@ -60,28 +61,28 @@ def match(exposures, parts, sigmas, scales, grow):
         pair: _scale(exposures, pair, parts[pair]) if scale is None else scale
         for pair, scale in scales.items()
     }
-    known = [np.zeros(one.image.shape, dtype=bool) for one in exposures]
+    usable = [one.usable for one in exposures]
+    rays = [np.zeros(one.image.shape, dtype=bool) for one in exposures]
     for final in (False, True):
-        views = _views(exposures, parts, scales, known, final=final)
+        views = _views(exposures, parts, scales, rays, final=final)
         found = [
-            _peaks_and_tails(_significance(view, known, one.image.shape), sigmas)
+            _peaks_and_tails(_significance(view, rays, one.image.shape), sigmas)
             for one, view in zip(exposures, views, strict=True)
         ]
         known = [mask for mask, _ in found]
-        hits = _hits_in_both(exposures, parts, scales, known)
-        known = [f | h for f, h in zip(known, hits, strict=True)]
-    usable = [one.usable for one in exposures]
-    suspects = [
-        source_like(mask & ~hit, partial(_look, one, view, usable))
-        for mask, hit, one, view in zip(known, hits, exposures, views, strict=True)
-    ]
+        suspects = [
+            source_like(mask, partial(_look, one, view, usable))
+            for mask, one, view in zip(known, exposures, views, strict=True)
+        ]
+        rays = [mask & ~suspect for mask, suspect in zip(known, suspects, strict=True)]
+        hits = _hits_in_both(exposures, parts, scales, rays)
+        rays = [ray | hit for ray, hit in zip(rays, hits, strict=True)]
     flagged, examined, coincident = [], [], []
-    for mask, suspect, view in zip(known, suspects, views, strict=True):
+    for mask, suspect, view in zip(rays, suspects, views, strict=True):
         examined.append(_examined(view, mask.shape))
-        rays = mask & ~suspect
         if grow:
-            rays = ndimage.binary_dilation(rays, _SQUARE, iterations=grow)
-        flagged.append(rays & examined[-1] & ~suspect)
+            mask = ndimage.binary_dilation(mask, _SQUARE, iterations=grow)
+        flagged.append(mask & examined[-1] & ~suspect)
     coincident = [
         mask & _elsewhere(view, flagged, mask.shape)
         for mask, view in zip(flagged, views, strict=True)
@@ -152,13 +153,19 @@ def _significance(view, known, shape):
         only = np.full(shape, -np.inf, prediction.significance.dtype)
         only[part] = prediction.significance
         return only
+    if not view:
+        return np.full(shape, -np.inf)
     said = np.full((len(view), *shape), -np.inf, np.float32)
+    noise = np.full(said.shape, np.inf, np.float32)
     clean = np.zeros(said.shape, dtype=bool)
     for n, (other, (part, at, prediction)) in enumerate(view.items()):
         said[n][part] = prediction.significance
+        noise[n][part] = prediction.variance + prediction.mismatch
         clean[n][part] = ~known[other][at]
     looked = said > -np.inf
     clean &= looked
+    noise[~clean] = np.inf
+    clean &= noise <= _SHARPER * noise.min(axis=0)
     clean |= looked & ~clean.any(axis=0)
     said[~clean] = np.inf
     said.sort(axis=0)

@@ -7,7 +7,17 @@ import numpy as np
 
 from ccdcr.pixels.difference import middle_and_sigma
 
-__all__ = ["photon_variance", "scale_to_unity", "scatter"]
+__all__ = [
+    "dithered",
+    "photon_variance",
+    "quantisation_step",
+    "scale_to_unity",
+    "scatter",
+]
+
+_SAMPLE = 100_000  # values that are enough to see steps in
+_FEW = 20  # different values of the sky, if an image is quantised
+_GOLDEN = 0.6180339887498949
 
 
 def photon_variance(data, usable, gain, readnoise):
@@ -80,3 +90,52 @@ def scale_to_unity(data, usable, variance):
     if not 0 < typical < math.inf:
         return 1.0
     return 2.0 ** -round(math.log2(typical))
+
+
+def quantisation_step(values):
+    """
+    Find the step between the values of an image that is noisy by a few steps only.
+
+    Parameters
+    ----------
+    values : 1D `~numpy.ndarray`
+        Finite numbers.
+
+    Returns
+    -------
+    step : float
+        0 where steps are so fine that they do not matter.
+    """
+    sample = values[:: max(1, values.size // _SAMPLE)]
+    if sample.size < 50 * _FEW:
+        return 0.0
+    ordered = np.sort(sample, axis=None)
+    n = ordered.size
+    for part in (5, 50):  # sources are in the rest
+        gaps = np.diff(ordered[n // 2000 : n - n // part])
+        steps = gaps[gaps > 0.1 * float(gaps.max())]  # rounding makes gaps, too
+        if 0 < steps.size <= _FEW:
+            return float(np.median(steps))
+    return 0.0
+
+
+def dithered(values, step):
+    """
+    Spread quantised values evenly over their steps, the same way every time.
+
+    Parameters
+    ----------
+    values : 1D `~numpy.ndarray`
+        The numbers.
+    step : float
+        From `quantisation_step`; with 0 they stay.
+
+    Returns
+    -------
+    values : 1D `~numpy.ndarray`
+        Numbers whose quartiles tell how much they scatter.
+    """
+    if step == 0:
+        return values
+    offset = (np.arange(values.size) * _GOLDEN) % 1.0 - 0.5
+    return values + (step * offset).astype(values.dtype)

@@ -2,13 +2,20 @@
 """How one exposure is predicted from another: flux scale, level, and noise."""
 
 import numpy as np
-from scipy import ndimage
+from scipy import optimize
 
 from ccdcr.pixels.difference import middle_and_sigma
 from ccdcr.pixels.median_network import box_median
 
-__all__ = ["expected_variance", "flux_scale", "local_level", "photon_slope"]
+__all__ = [
+    "expected_variance",
+    "flux_scale",
+    "local_level",
+    "photon_slope",
+    "photon_transfer",
+]
 
+_BINS, _IN_BIN = 8, 50  # of brightness; pixels in each, at least
 _LIMITS = 0.05, 20.0  # of a flux scale that can be believed
 
 
@@ -30,6 +37,8 @@ def photon_slope(image, variance, usable):
         if these are fewer than 50.
     """
     light, noise = image[usable], variance[usable]
+    if light.size == 0:
+        return 0.0
     sky, floor = np.median(light), np.median(noise)
     bright = (light > np.percentile(light, 99)) & (light > sky + 5 * np.sqrt(floor))
     if np.count_nonzero(bright) < 50:
@@ -147,3 +156,44 @@ def _hat(n, centres):
     """Weights of linear interpolation from some centres to `n` pixels; flat outside."""
     unit = np.eye(centres.size)
     return np.stack([np.interp(np.arange(n), centres, row) for row in unit], axis=1)
+
+
+def photon_transfer(first, second, sigma, usable):
+    """
+    Measure how the noise of two exposures grows with the light, from their difference.
+
+    The variance of the difference is fitted by a constant, a term that grows with the
+    brightness - photons - and one with its square, which is sources that do not match.
+
+    Parameters
+    ----------
+    first, second : 2D `~numpy.ndarray`
+        The images where they overlap.
+    sigma : float
+        Noise of the sky in each.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count.
+
+    Returns
+    -------
+    slope : float
+        Variance per data unit above the sky, of each exposure; 0 where bright pixels
+        are too few.
+    """
+    noise = np.full_like(first, sigma**2)
+    scale = flux_scale(first, second, noise, noise, usable) or 1.0
+    pair = [box_median(image, (3, 3), "nearest") for image in (first, second)]
+    skies = [float(np.median(image[usable])) for image in (first, second)]
+    light = np.minimum(pair[0] - skies[0], scale * (pair[1] - skies[1]))
+    bright = usable & (light > 5 * sigma)
+    if np.count_nonzero(bright) < _BINS * _IN_BIN:
+        return 0.0
+    light = light[bright]
+    difference = (first - skies[0])[bright] - scale * (second - skies[1])[bright]
+    order = np.array_split(np.argsort(light), _BINS)
+    level = np.array([np.median(light[part]) for part in order])
+    scatter = np.array([middle_and_sigma(difference[part])[1] for part in order]) ** 2
+    excess = scatter - (1 + scale**2) * sigma**2
+    terms = np.stack([level, level**2], axis=1) / scatter[:, None]
+    slope, _ = optimize.nnls(terms, np.maximum(excess, 0) / scatter)[0]
+    return float(slope) / (1 + scale)

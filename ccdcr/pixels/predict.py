@@ -8,6 +8,7 @@ import numpy as np
 from ccdcr.pixels.difference import middle_and_sigma
 from ccdcr.pixels.guard import measure_guard
 from ccdcr.pixels.median_network import box_median
+from ccdcr.pixels.noise import dithered, quantisation_step
 from ccdcr.pixels.photometry import expected_variance, local_level, photon_slope
 
 __all__ = ["Exposure", "Prediction", "combine", "exposure", "predict_each_other"]
@@ -25,6 +26,7 @@ class Exposure(NamedTuple):
     sky: np.ndarray  # local level
     slope: float  # variance per data unit
     floor: float  # least variance
+    step: float  # between values, if that matters
 
     def part(self, where):
         """Take a part of all images."""
@@ -60,14 +62,16 @@ def exposure(image, variance, usable):
         The same, and what is measured on it.
     """
     known = variance[usable] if usable.any() else variance
+    step = quantisation_step(image[usable])
     return Exposure(
         image,
-        variance,
+        variance + step**2 / 12 if step else variance,
         usable,
         box_median(image, (5, 5), "nearest"),
         local_level(image, usable if usable.any() else ~usable),
         photon_slope(image, variance, usable),
         0.1 * float(np.median(known)),
+        step,
     )
 
 
@@ -103,15 +107,16 @@ def predict_each_other(first, second, scale, flagged, *, final):
         # at the middle of what a pixel, its neighbourhood and the other exposure say
         noise, donated = (
             expected_variance(
-                *one[:2], _middle(one.image, one.smooth, seen[number]), *one[5:]
+                *one[:2], _middle(one.image, one.smooth, seen[number]), *one[5:7]
             )
             for number, one in ((own, tested), (1 - own, donor))
         )
         donated *= factor**2
+        step = max(tested.step, factor * donor.step)
         value = factor * donor.image
         value += local_level(tested.image - value, use)
         predictions.append(
-            _judge(tested.image, value, noise, donated, usable, use, final=final)
+            _judge(tested.image, value, noise, donated, usable, use, step, final=final)
         )
     return predictions
 
@@ -121,15 +126,15 @@ def _middle(a, b, c):
     return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
 
 
-def _judge(image, value, noise, donated, usable, use, *, final):
+def _judge(image, value, noise, donated, usable, use, step, *, final):
     """Noise factor, guard and significance of a prediction."""
     difference = image - value
     variance = noise + donated
     with np.errstate(divide="ignore", invalid="ignore"):
-        pulls = (difference / np.sqrt(variance))[use]
+        pulls = dithered(difference[use], step) / np.sqrt(variance[use])
     factor = middle_and_sigma(pulls[np.isfinite(pulls)])[1]
-    if not (factor > 0 and pulls.size >= _LEAST):
-        factor = 1.0
+    if not (factor > 0 and pulls.size >= _LEAST) or (step and factor < 1):
+        factor = 1.0  # quantised noise has no wings that could be too wide
     variance *= factor**2
     guard = measure_guard(image, value, variance, noise, usable, ~use, final=final)
     variance += guard.variance

@@ -8,6 +8,8 @@ __all__ = ["source_like"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _SHARPEST = 0.4  # of what comes through a telescope, for a FWHM of 2.5 pixels or more
+_BLUNT = 0.3  # of a piece of a trail
+_PIECE, _PIECES = 8, 2  # rows, columns and least pixels of a piece; how many
 _UNEXPLAINED = 0.2  # of an excess that follows the source beneath it
 
 
@@ -46,25 +48,57 @@ def source_like(flagged, look):
     labels, n = ndimage.label(flagged, _SQUARE)
     if n == 0:
         return flagged
-    blunt = _sharpness(labels, n, look) < _SHARPEST
-    follows = _unexplained(labels, n, look) < _UNEXPLAINED
-    return (blunt | follows)[labels]
-
-
-def _sharpness(labels, n, look):
-    y, x = np.nonzero(labels)
+    y, x = np.nonzero(flagged)
     label = labels[y, x]
+    light, steep = _steepness(y, x, look)
+    blunt = _sharpness(label, light, steep, n) < _SHARPEST
+    follows = _unexplained(labels, n, look) < _UNEXPLAINED
+    suspect = (blunt | follows)[label]
+    suspect |= _parts_of_trails(label, light, steep, y, x)
+    mask = np.zeros(flagged.shape, dtype=bool)
+    mask[y, x] = suspect
+    return mask
+
+
+def _steepness(y, x, look):
+    """Excess of pixels, and half of its second difference where that is larger."""
     light = look(y, x)[0]
-    beside = [[(y - 1, x), (y + 1, x)], [(y, x - 1), (y, x + 1)]]
-    steps = [light - 0.5 * sum(look(*at)[0] for at in sides) for sides in beside]
-    steep = np.maximum(*steps)  # NaN if either is
-    known = ~np.isnan(steep)
+    steps = []
+    for sides in ([(y - 1, x), (y + 1, x)], [(y, x - 1), (y, x + 1)]):
+        around = [look(*at)[0] for at in sides]
+        # a neighbour that is not known is as bright as the pixel itself
+        around = [np.where(np.isnan(one), light, one) for one in around]
+        steps.append(light - 0.5 * sum(around))
+    return light, np.maximum(*steps)
+
+
+def _sharpness(label, light, steep, n):
+    """Sharpness of each group of pixels; infinite where nothing is known."""
+    known = ~np.isnan(light)
     brightest = np.zeros(n + 1)
     np.maximum.at(brightest, label[known], light[known])
     core = known & (light > 0.5 * brightest[label])
     total = np.bincount(label[core], light[core], n + 1)
     sharp = np.bincount(label[core], steep[core], n + 1)
     return np.divide(sharp, total, out=np.full(n + 1, np.inf), where=total > 0)
+
+
+def _parts_of_trails(label, light, steep, y, x):
+    """
+    Find trails that a cosmic ray has crossed.
+
+    The brighter cosmic ray makes the whole look sharp; piece by piece the rest of the
+    trail does not.
+    """
+    keys = np.stack([label, y // _PIECE, x // _PIECE])
+    pieces, piece, size = np.unique(
+        keys, axis=1, return_inverse=True, return_counts=True
+    )
+    piece = piece.ravel()
+    blunt = _sharpness(piece, light, steep, size.size)[:-1] < _BLUNT
+    blunt &= size >= _PIECE
+    of_trail = np.bincount(pieces[0], blunt) >= _PIECES
+    return (blunt & of_trail[pieces[0]])[piece]
 
 
 def _unexplained(labels, n, look):

@@ -35,7 +35,7 @@ def run(text, capsys):
 
 
 def test_pair(capsys):
-    status, out, err = run("pair a.fits b.fits", capsys)
+    status, out, err = run("pair a.fits b.fits --grow 0", capsys)
     assert (status, err) == (0, "")
     assert out.splitlines() == [
         "a_crclean.fits: 1 cosmic ray on 1 of 720 pixels (0.14 %); "
@@ -150,7 +150,7 @@ def test_wrong_use(text, message, capsys):
 
 
 def test_report(capsys):
-    run("pair a.fits b.fits", capsys)
+    run("pair a.fits b.fits --grow 0", capsys)
     status, out, _ = run("report a_crclean.fits a.fits", capsys)
     assert status == 0
     assert out.startswith("1 cosmic ray on 1 of 720 pixels")

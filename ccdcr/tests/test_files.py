@@ -74,7 +74,7 @@ def test_pair(tmp_path):
     for name, seed in (("a", 1), ("b", 2)):
         dirty(seed).write(tmp_path / f"{name}.fits")
     paths = [tmp_path / f"{name}.fits" for name in ("a", "b", "a2", "b2")]
-    reports = files.clean_pair(*paths, shift=(2, 0))
+    reports = files.clean_pair(*paths, shift=(2, 0), grow=0)
     assert [report.n_cosmicrays for report in reports] == [1, 1]
     for path in paths[2:]:
         assert_array_equal(np.argwhere(CCDData.read(path).mask), [(6, 7), (6, 8)])

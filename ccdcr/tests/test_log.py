@@ -34,7 +34,7 @@ class TestBothKindsOfMeta:
         lines = list(read["HISTORY"])
         assert lines[0].split() == ["ccdcr", out.meta["CCRVER"], "cosmicray_pair"]
         words = " ".join(lines[1:]).split()
-        assert {"CCRMETH=classic", "CCRPEAK=10.0", "CCRMAXSZ=none"} <= set(words)
+        assert {"CCRMETH=matched", "CCRPEAK=5.0", "CCRMAXSZ=none"} <= set(words)
         assert all(line.startswith("  CCR") for line in lines[1:])
 
     def test_a_long_value(self, meta):

@@ -8,7 +8,8 @@ from astropy.nddata import CCDData, StdDevUncertainty
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ccdcr import CosmicRayWarning, cosmicray_pair, simulate
-from ccdcr.pixels import coincident, guard, matched, photometry
+from ccdcr.pixels import coincident, guard, matched, photometry, predict
+from ccdcr.pixels.difference import overlap
 from ccdcr.tests.conftest import SHAPE, frame, sky
 
 FIELD = {"shape": (400, 400), "n_stars": 80, "n_galaxies": 10, "n_hits": 80}
@@ -58,10 +59,14 @@ SCENES = {
 def clean(scene, **options):
     options.setdefault("shift", scene.shifts[1])
     options.setdefault("saturation", LEVEL)
-    return cosmicray_pair(*scene.exposures, method="matched", **options)
+    return cosmicray_pair(*scene.exposures, **options)
 
 
 def scores(scene, cleaned):
+    """Scores of the pixels that were examined."""
+    for after, before in zip(cleaned, scene.exposures, strict=True):
+        before.mask |= after.flags & 16 > 0
+        after.mask |= before.mask
     parts = zip(
         cleaned,
         scene.exposures,
@@ -118,7 +123,7 @@ def test_classic_is_worse_where_exposures_differ():
     """What the method is for."""
     make, options = SCENES["seeing"]
     scene = make(rng=11, **options)
-    classic = cosmicray_pair(*scene.exposures)
+    classic = cosmicray_pair(*scene.exposures, method="classic")
     worse = sum(score.n_false_on_sources for score in scores(scene, classic))
     better = sum(score.n_false_on_sources for score in scores(scene, clean(scene)))
     assert worse > 20 * max(1, better)
@@ -153,7 +158,7 @@ def test_coincident_hits():
     for ccd, step in zip(pair, (1, -1), strict=True):
         for k in range(4):  # two tracks that cross in one pixel
             ccd.data[at[0] + k * step, at[1]] += 2000
-    cleaned = cosmicray_pair(*pair, method="matched")
+    cleaned = cosmicray_pair(*pair)
     for after in cleaned:
         assert after.mask[at].mean() > 0.9
         assert (after.flags[at] & 8 > 0).mean() > 0.9
@@ -235,16 +240,22 @@ class TestSaturation:
 class TestOptions:
     @pytest.mark.parametrize(
         "options",
-        [{"scale": 1.0}, {"gain": 2}, {"readnoise": 3}, {"saturation": 100}],
+        [
+            {"scale": 1.0},
+            {"gain": 2},
+            {"readnoise": 3},
+            {"saturation": 100},
+            {"grow": 1},
+        ],
     )
     def test_classic_takes_none_of_them(self, options):
         (name,) = options
         with pytest.raises(ValueError, match=f"{name} must be left out with method="):
-            cosmicray_pair(frame(sky(1)), frame(sky(2)), **options)
+            cosmicray_pair(frame(sky(1)), frame(sky(2)), method="classic", **options)
 
     def test_classic_takes_their_defaults(self):
         options = {"scale": "auto", "gain": None, "saturation": "auto"}
-        cosmicray_pair(frame(sky(1)), frame(sky(2)), **options)
+        cosmicray_pair(frame(sky(1)), frame(sky(2)), method="classic", **options)
 
     @pytest.mark.parametrize(
         ("options", "error", "message"),
@@ -258,7 +269,7 @@ class TestOptions:
     )
     def test_refused(self, options, error, message):
         with pytest.raises(error, match=message):
-            cosmicray_pair(frame(sky(1)), frame(sky(2)), method="matched", **options)
+            cosmicray_pair(frame(sky(1)), frame(sky(2)), **options)
 
     def test_scale_of_the_caller(self):
         scene = simulate.imaging_scene(rng=1, **FIELD, transparency=[1, 0.5])
@@ -269,7 +280,7 @@ class TestOptions:
         pair = [frame(sky(seed), "std") for seed in (1, 2)]
         pair[0].data[5, 5] += 1000
         pair[0].data[15, 5:15] += 1000
-        out = cosmicray_pair(*pair, method="matched", max_size=20)[0]
+        out = cosmicray_pair(*pair, max_size=20)[0]
         assert out.mask[5, 5]
         assert not out.mask[15].any()
         assert out.meta["CCRNBIG"] == 1
@@ -282,8 +293,8 @@ class TestOptions:
             unit=u.Unit("1000 adu"),
             uncertainty=StdDevUncertainty(np.full(SHAPE, 0.005)),
         )
-        one = cosmicray_pair(*pair, method="matched")
-        other = cosmicray_pair(pair[0], kilo, method="matched")
+        one = cosmicray_pair(*pair)
+        other = cosmicray_pair(pair[0], kilo)
         assert_array_equal(one[0].mask, other[0].mask)
         assert_allclose(one[0].data, other[0].data)
         assert_allclose(one[0].uncertainty.array, other[0].uncertainty.array)
@@ -292,7 +303,7 @@ class TestOptions:
     def test_overlap_of_a_few_pixels_and_one_frame_masked(self, shift):
         first, second = (frame(sky(seed), "std") for seed in (1, 2))
         second.mask = np.full(SHAPE, shift == (0, 0))
-        out = cosmicray_pair(first, second, method="matched", shift=shift)[0]
+        out = cosmicray_pair(first, second, shift=shift)[0]
         assert not out.mask.any()
         assert out.meta["CCRNEXAM"] == out.data.size
 
@@ -312,9 +323,9 @@ class TestParts:
         image, variance = np.array([100.0, 1100.0]), np.array([109.0, 1109.0])
         level = np.array([150.0, 100.0])
         expected = photometry.expected_variance(image, variance, level, 1.0, 5.0)
-        assert_allclose(expected, [109, 109])
+        assert_allclose(expected, [159, 109])
         high = photometry.expected_variance(image, variance, level, 2.0, 5.0)
-        assert_allclose(high, [109, 5])
+        assert_allclose(high, [209, 5])
 
     @pytest.mark.parametrize("truth", [0.1, 0.93, 2.0, 10.0])
     def test_flux_scale(self, truth):
@@ -393,10 +404,14 @@ class TestParts:
         image[30, 20] = 300
         image[30, 21:40] = 100 + 30
         flat = np.full(image.shape, 100.0)
-        variance = np.full(image.shape, 50.0)
-        usable = np.ones(image.shape, bool)
-        found = matched.match((image, flat), (variance,) * 2, (usable,) * 2, (5, 2.5))
-        assert found.first.flagged[30, 20:25].all()  # three, and its neighbour
-        assert not found.first.flagged[30, 25:].any()
-        assert not found.second.flagged.any()
-        assert found.first.n_peaks == 1
+        every = np.ones(image.shape, bool)
+        exposures = [
+            predict.exposure(one, np.full(image.shape, 50.0), every)
+            for one in (image, flat)
+        ]
+        parts = {(0, 1): overlap(image.shape, (0, 0))}
+        found = matched.match(exposures, parts, (5, 2.5), {(0, 1): None}, 1)
+        assert found.flagged[0][30, 20:25].all()  # three, and its neighbour
+        assert not found.flagged[0][30, 25:].any()
+        assert not found.flagged[1].any()
+        assert found.n_peaks == [1, 0]

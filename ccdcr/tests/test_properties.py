@@ -24,7 +24,8 @@ def pairs(draw):
     masks = [draw(hnp.arrays(bool, shape)) for _ in range(2)]
     shift = tuple(draw(st.integers(1 - n, n - 1)) for n in shape)
     frames = [frame(d, "var", mask=m) for d, m in zip(data, masks, strict=True)]
-    return frames, {"shift": shift, "sigma_peak": 3, "sigma_tail": 1}
+    options = {"shift": shift, "sigma_peak": 3, "sigma_tail": 1}
+    return frames, options | {"method": "classic"}
 
 
 def same(one, other):
