@@ -17,6 +17,8 @@ __all__ = [
 
 _SAMPLE = 100_000  # values that are enough to see steps in
 _FEW = 20  # different values of the sky, if an image is quantised
+_WINDOWS = (0.1, 0.8), (0.005, 0.98), (0.0005, 0.995)  # parts without sources, in turn
+_ROUNDING = 0.01  # of a window: what may lie between values that should be equal
 _GOLDEN = 0.6180339887498949
 
 
@@ -107,15 +109,18 @@ def quantisation_step(values):
         0 where steps are so fine that they do not matter.
     """
     sample = values[:: max(1, values.size // _SAMPLE)]
-    if sample.size < 50 * _FEW:
+    if sample.size < 100 * _FEW:
         return 0.0
     ordered = np.sort(sample, axis=None)
     n = ordered.size
-    for part in (5, 50):  # sources are in the rest
-        gaps = np.diff(ordered[n // 2000 : n - n // part])
-        steps = gaps[gaps > 0.1 * float(gaps.max())]  # rounding makes gaps, too
-        if 0 < steps.size <= _FEW:
-            return float(np.median(steps))
+    for below, above in _WINDOWS:
+        window = ordered[int(below * n) : int(above * n)]
+        gaps = np.diff(window)
+        steps = gaps[gaps > _ROUNDING * float(window[-1] - window[0])]
+        if steps.size:
+            return float(np.median(steps)) if steps.size <= _FEW else 0.0
+        if window[-1] > window[0]:
+            return 0.0
     return 0.0
 
 

@@ -44,6 +44,8 @@ def test_table_by_hand():
         "bbox_ymin",
         "bbox_ymax",
         "charge",
+        "coincident",
+        "suspect",
     ]
     assert_array_equal(table["label"], [1, 2, 3])
     assert_array_equal(table["n_pixels"], [2, 1, 3])
@@ -117,7 +119,28 @@ def test_after_a_round_trip_through_files(tmp_path):
     assert_array_equal(again.mask, cosmicray_report(after, before).mask)
     assert again.table.meta == {}
     for name in again.table.colnames:
-        assert_allclose(again.table[name], cosmicray_report(after, before).table[name])
+        assert_array_equal(
+            again.table[name], cosmicray_report(after, before).table[name]
+        )
+
+
+def test_suspects_are_listed_but_not_counted():
+    after, before = cleaned()
+    assert cosmicray_report(after, before).table["coincident"].mask.all()
+    after.flags = np.zeros(SHAPE, np.uint8)
+    after.flags[15, 8] = 1 | 8
+    after.flags[20, 3:6] = 32
+    assert cosmicray_report(after, before).n_suspects == 0  # flags of someone else
+    after.meta["CCRFLAGS"] = True
+    report = cosmicray_report(after, before)
+    assert (report.n_cosmicrays, report.n_suspects, report.n_pixels) == (3, 1, 6)
+    assert list(report.table["suspect"]) == ["", "", "", "source-like"]
+    assert list(report.table["coincident"]) == [False, False, True, False]
+    assert_array_equal(report.table["n_pixels"], [2, 1, 3, 3])
+    assert_array_equal(report.segmentation.data[20, 3:6], 4)
+    assert not report.mask[20].any()
+    assert report.table["charge"][3] == 0 * u.adu
+    assert str(report).endswith("the largest has 3 pixels; 1 suspect left alone")
 
 
 def test_no_mask_at_all():
