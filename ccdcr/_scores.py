@@ -14,6 +14,7 @@ from ccdcr.report import cosmicray_report
 __all__ = ["Score", "score"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
+_APERTURE = 7  # pixels of the side of the box in which the flux of a source is taken
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ class Score:
         Robust width of (new value - truth) / sigma at replaced pixels.
     bias : float
         Median of the same.
+    flux_rms : float
+        Change of the fluxes of sources (of boxes of 7 x 7 pixels around their tops)
+        from what they would be without cosmic rays: the root of the mean square, in
+        sigma of these fluxes.
+    flux_changed : float
+        Part of the sources that have changed by more than 2 sigma.
     """
 
     completeness: float
@@ -53,6 +60,8 @@ class Score:
     n_bad_left: int
     pull_width: float
     bias: float
+    flux_rms: float
+    flux_changed: float
 
     def __str__(self):
         return ", ".join(
@@ -147,6 +156,7 @@ def score(after, before, charge, truth, *, sources=None):
         n_false_on_sources=int((found_here & ~near & sources).sum()),
         n_bad_left=int((counts & (np.abs(after.data - values) > 5 * sigma)).sum()),
         **_pulls(after, before, found_here, values),
+        **_fluxes(after, before, charge, sources, counts, values, noise),
     )
 
 
@@ -174,3 +184,23 @@ def _pulls(after, before, found, values):
     pulls = error / np.sqrt(variance(after, replaced))
     middle, width = middle_and_sigma(pulls)
     return {"pull_width": width, "bias": middle}
+
+
+def _fluxes(after, before, charge, sources, counts, values, noise):
+    """What cleaning has done to sources, in sigma of their fluxes."""
+    sources = sources & counts
+    brightest = ndimage.maximum_filter(np.where(sources, values, -np.inf), _APERTURE)
+    tops = sources & (values == brightest)
+    if not tops.any():
+        return {"flux_rms": np.nan, "flux_changed": np.nan}
+    with np.errstate(invalid="ignore"):
+        change = after.data - (before.data - charge)
+    change, mean_noise = (
+        ndimage.uniform_filter(np.where(counts, array, 0.0), _APERTURE)[tops]
+        for array in (change, noise)
+    )
+    pulls = change * _APERTURE / np.sqrt(mean_noise)
+    return {
+        "flux_rms": float(np.sqrt(np.mean(pulls**2))),
+        "flux_changed": float(np.mean(np.abs(pulls) > 2)),
+    }

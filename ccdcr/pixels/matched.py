@@ -11,6 +11,7 @@ from ccdcr.pixels.coincident import coincident_hits
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.photometry import flux_scale
 from ccdcr.pixels.predict import combine, predict_each_other
+from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
 from ccdcr.pixels.suspect import source_like
 
 __all__ = ["Match", "match"]
@@ -83,6 +84,7 @@ def match(exposures, parts, sigmas, scales, grow):
         if grow:
             mask = ndimage.binary_dilation(mask, _SQUARE, iterations=grow)
         flagged.append(mask & examined[-1] & ~suspect)
+    _correct(exposures, views, flagged)
     coincident = [
         mask & _elsewhere(view, flagged, mask.shape)
         for mask, view in zip(flagged, views, strict=True)
@@ -201,6 +203,34 @@ def _hits_in_both(exposures, parts, scales, known):
         hits[i][at_i] |= both
         hits[j][at_j] |= both
     return hits
+
+
+def _correct(exposures, views, flagged):
+    """
+    Improve what is said of cosmic rays by how their neighbours differ from it.
+
+    Where a source has faded or has moved, its pixels differ alike. Their mean difference
+    counts by how well it is known, compared with how much it may be.
+    """
+    for i, view in enumerate(views):
+        for j, (part, at, prediction) in view.items():
+            donors = exposures[i].usable & ~flagged[i]
+            donors = donors[part] & (exposures[j].usable & ~flagged[j])[at]
+            where = flagged[i][part] & (prediction.mismatch > 0)
+            own = exposures[i].part(part)
+            mean, error = from_neighbours(
+                own.image - prediction.value,
+                own.variance + prediction.variance,
+                donors,
+                where,
+                GAUSSIAN,
+            )
+            known = np.isfinite(mean)
+            where[where] = known
+            may_be = prediction.mismatch[where]
+            share = may_be / (may_be + error[known])
+            prediction.value[where] += share * mean[known]
+            prediction.mismatch[where] *= 1 - share
 
 
 def _examined(view, shape):
