@@ -36,6 +36,7 @@ CARDS = {
     "CCRREF": "model that was subtracted",
     "CCRPEAK": "[sigma] threshold of peaks",
     "CCRTAIL": "[sigma] threshold of tails",
+    "CCRGROW": "[pix] rows of neighbours that were taken in",
     "CCRMAXSZ": "[pix] largest detection that is removed",
     "CCRSCLIP": "LACosmic sigclip",
     "CCRSFRAC": "LACosmic sigfrac",

@@ -105,6 +105,7 @@ def matched_difference(ccds, shifts, factors, allowed, options):
         out, numbers = _clean(own, frames, found, here, options)
         level, _, how = _options.check_saturation(options["saturation"], frame.ccd)
         cards = {
+            "CCRGROW": options["grow"],
             "CCRGAIN": options["gain"],
             "CCRRDN": options["readnoise"],
             "CCRSATUR": level,
@@ -229,7 +230,7 @@ def _compared(own, parts, frame):
 def _clean(own, frames, found, allowed, options):
     """Clean one frame; and the cards that are its own."""
     frame = frames[own]
-    flagged, cards = _selected(own, found, frame, allowed, options["max_size"])
+    flagged, cards = _selected(own, found, frame, allowed, options)
     noise = None if frame.ccd.uncertainty is None else variance(frame.ccd)
     values = variances = None
     bits = np.full(np.count_nonzero(flagged), FLAG_LOCAL, dtype=np.uint8)
@@ -273,7 +274,7 @@ def _clean(own, frames, found, allowed, options):
     return out, cards | numbers
 
 
-def _selected(own, found, frame, allowed, max_size):
+def _selected(own, found, frame, allowed, options):
     """Flagged pixels within the region and the size limit; what was measured."""
     if found is None:
         return np.zeros(frame.good.shape, dtype=bool), {
@@ -284,8 +285,8 @@ def _selected(own, found, frame, allowed, max_size):
     flagged = found.flagged[own]
     labels, n = ndimage.label(flagged, _SQUARE)
     keep = np.ones(n + 1, dtype=bool)
-    if max_size is not None:
-        keep = np.bincount(labels.ravel(), minlength=n + 1) <= max_size
+    if options["max_size"] is not None:
+        keep = np.bincount(labels.ravel(), minlength=n + 1) <= options["max_size"]
     n_big = n - np.count_nonzero(keep[1:])
     if allowed is not None:
         keep &= np.isin(np.arange(n + 1), labels[allowed])
@@ -293,20 +294,22 @@ def _selected(own, found, frame, allowed, max_size):
     chosen = keep[labels]
     if allowed is not None:
         chosen &= allowed
-    return chosen, _measured(own, found) | {"CCRNBIG": n_big}
+    given = options["scales"] is not None
+    return chosen, _measured(own, found, given) | {"CCRNBIG": n_big}
 
 
-def _measured(own, found):
+def _measured(own, found, given):
     """Cards of what was measured of an exposure and the others."""
     predictions = [prediction for _, _, prediction in found.views[own].values()]
     scales = [scale for pair, scale in found.scales.items() if own in pair]
+    how = "given" if given else "measured" if all(scales) else "not measurable: 1"
     sizes = [np.count_nonzero(mask) for mask in found.flagged]
     others = sum(sizes[other] for other in found.views[own])
     if not predictions:
         return {"CCRNCOIN": 0, "CCRNSUSP": 0}
     return {
         "CCRSCALE": np.median([scale or 1.0 for scale in scales]),
-        "CCRSCLHO": "measured" if all(scales) else "not measurable: 1",
+        "CCRSCLHO": how,
         "CCRNOISF": np.median([p.noise_factor for p in predictions]),
         "CCRMISRG": np.median([p.misregistration for p in predictions]),
         "CCRCHANG": np.median([p.change for p in predictions]),
