@@ -256,6 +256,7 @@ def _set_flags(out, ccd, flagged, bits, not_examined, suspects):
     flags = np.zeros(out.data.shape, dtype=np.uint8)
     if ccd.flags is not None:
         flags |= ccd.flags
+    flags[flagged] &= ~np.uint8(FLAG_SUSPECT)  # what an earlier run has left alone
     flags[flagged] |= bits.astype(np.uint8)
     flags[not_examined] |= FLAG_NOT_EXAMINED
     if suspects is not None:

@@ -3,6 +3,7 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -153,9 +154,13 @@ def _check_scale(scale, n):
     if scale is None or isinstance(scale, str):
         _options.check_choice("scale", scale, ("auto", None))
         return None
-    if n == 2 and np.ndim(scale) == 0:
+    if n == 2 and not isinstance(scale, (Sequence, np.ndarray)):
         return 1.0, _options.check_number("scale", scale)
-    if np.ndim(scale) != 1 or len(scale) != n or scale[0] != 1:
+    if (
+        not isinstance(scale, (Sequence, np.ndarray))
+        or len(scale) != n
+        or scale[0] != 1
+    ):
         msg = (
             f"scale must be 'auto' or {n} numbers of which the first is 1 (a single "
             f"number is for a pair), got {scale!r}"

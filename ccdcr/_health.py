@@ -29,7 +29,7 @@ def look_for_trouble(frames, found, wanted, options):
     wanted : list of tuple of float
         The shifts.
     options : dict
-        ``unmeasured``, ``scales``.
+        ``unmeasured``, ``scales``, ``noise_known``.
 
     Returns
     -------
@@ -37,14 +37,21 @@ def look_for_trouble(frames, found, wanted, options):
         Sentences, each by a word for the header.
     """
     cautions = _set_up(frames, found, options)
+    for number, frame in enumerate(frames):
+        if frame.ccd.uncertainty is not None and frame.given is None:
+            cautions["uncertainty"] = (
+                f"the uncertainties of exposure {number + 1} are mostly zero or not "
+                "numbers: the noise is estimated from the scatter of the difference"
+            )
     if found is None:
         return cautions
     predictions = [p for view in found.views for _, _, p in view.values()]
     factor = max((p.noise_factor for p in predictions), key=lambda f: max(f, 1 / f))
-    if not _NOISE[0] <= factor <= _NOISE[1]:
+    if options["noise_known"] and not _NOISE[0] <= factor <= _NOISE[1]:
         cautions["noise"] = (
-            f"the exposures scatter {factor:.2f} times as much as their uncertainties "
-            "say: they were taken at that for the detection, not for the result"
+            f"the exposures scatter {factor:.2f} times as much as their uncertainties, "
+            "or gain and readnoise, say: they were taken at that for the detection, "
+            "not for the result"
         )
     worst = [
         max(getattr(p, name) for p in predictions)
@@ -53,8 +60,8 @@ def look_for_trouble(frames, found, wanted, options):
     if any(value >= most for value, most in zip(worst, LIMITS, strict=True)):
         cautions["mismatch"] = (
             f"sources do not match (by {worst[0]:.1f} pixels and {worst[1]:.0%} of "
-            "their light, which are the limits): cosmic rays on them are not found; "
-            "is the shift right?"
+            "their light): cosmic rays on them are not found; shift, seeing or "
+            "brightness differ by more than can be allowed for"
         )
     cautions |= _shifts(found, wanted, options)
     for own in range(len(frames)):
@@ -115,10 +122,8 @@ def _set_up(frames, found, options):
     first = frames[0].ccd.meta
     for frame in frames[1:]:
         meta = frame.ccd.meta
-        for key in first:
-            if key.upper() != "OBJECT" and not key.upper().startswith("FILTER"):
-                continue
-            values = [str(m.get(key, first[key])).strip() for m in (first, meta)]
+        for key in _names(first) & _names(meta):
+            values = [str(_value(m, key)).strip() for m in (first, meta)]
             if values[0].upper() != values[1].upper():
                 cautions["setup"] = (
                     f"the exposures differ in {key}: {values[0]!r} and {values[1]!r}"
@@ -134,6 +139,16 @@ def _set_up(frames, found, options):
                 "there are too few sources to measure how the flux does: give scale"
             )
     return cautions
+
+
+def _names(meta):
+    """Cards that tell what an exposure shows."""
+    names = {str(key).upper() for key in meta}
+    return {key for key in names if key == "OBJECT" or key.startswith("FILTER")}
+
+
+def _value(meta, name):
+    return next(meta[key] for key in meta if str(key).upper() == name)
 
 
 def _shifts(found, wanted, options):

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The matched difference on frames: noise, saturation, replacement, header."""
 
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -21,23 +22,30 @@ from ccdcr._regions import describe
 from ccdcr.pixels.difference import middle_and_sigma, overlap
 from ccdcr.pixels.matched import match
 from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.noise import dithered, photon_variance, quantisation_step
-from ccdcr.pixels.photometry import photon_transfer
+from ccdcr.pixels.noise import (
+    dithered,
+    photon_variance,
+    quantisation_step,
+    scale_to_unity,
+)
+from ccdcr.pixels.photometry import local_level, photon_transfer
 from ccdcr.pixels.predict import combine, exposure
 from ccdcr.pixels.replace import GAUSSIAN, fill, from_neighbours
 
 __all__ = ["matched_difference"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
-_FEWEST = 9  # pixels in common below which nothing can be told
-_WITNESSES = 4  # other exposures that each is compared with, about
+_BRIGHT = 3.0  # sigma above the sky from which on light has noise of its own
+_ENOUGH = 0.5  # part of the uncertainties that must be positive numbers
+_FEWEST = 25  # pixels in common below which nothing can be told
+_WITNESSES = 4  # other exposures that each is compared with, at most
 
 
 class _Frame(NamedTuple):
     """A frame as the method reads it, in the unit of the first."""
 
     ccd: CCDData
-    unit: float  # what brings its data to the unit of the first
+    unit: float  # what brings its data to the unit of the first, with noise about 1
     good: np.ndarray  # usable pixels
     image: np.ndarray  # with plausible values where not usable
     given: np.ndarray | None  # its variance, likewise
@@ -71,8 +79,10 @@ def matched_difference(ccds, shifts, factors, allowed, options):
         What to warn of, by a word for the header.
     """
     wanted, shifts = shifts
+    scale = _power_of_two(ccds[0])
     frames = [
-        _frame(ccd, unit, options) for ccd, unit in zip(ccds, factors, strict=True)
+        _frame(ccd, unit * scale, options)
+        for ccd, unit in zip(ccds, factors, strict=True)
     ]
     parts = _parts(frames, shifts)
     variances, source = _variances(frames, parts, options)
@@ -116,7 +126,16 @@ def matched_difference(ccds, shifts, factors, allowed, options):
             **numbers,
         }
         results.append((out, cards))
+    options["noise_known"] = not source.startswith("scatter")
     return results, look_for_trouble(frames, found, wanted, options)
+
+
+def _power_of_two(ccd):
+    """What makes the noise about 1, so that no power of it is lost in float32."""
+    data, good = unpack(ccd)
+    noise = np.zeros(1) if ccd.uncertainty is None else variance(ccd)[good]
+    noise = noise[np.isfinite(noise)]
+    return scale_to_unity(data, good, noise if noise.size else np.zeros(1))
 
 
 def _frame(ccd, unit, options):
@@ -128,8 +147,8 @@ def _frame(ccd, unit, options):
     given = None
     if ccd.uncertainty is not None:
         noise = variance(ccd) * unit**2
-        known = good & np.isfinite(noise)
-        if known.any():
+        known = good & np.isfinite(noise) & (noise > 0)
+        if np.count_nonzero(known) > _ENOUGH * np.count_nonzero(good):
             given = fill(noise, known).astype(image.dtype, copy=False)
         elif not good.any():  # then it does not matter
             given = np.ones_like(image)
@@ -139,16 +158,16 @@ def _frame(ccd, unit, options):
 def _parts(frames, shifts):
     """For each pair that is compared where they overlap; neighbours in order first."""
     n = len(frames)
+    pairs = list(combinations(range(n), 2))
+    if n > _WITNESSES + 1:
+        near = [(i, (i + step) % n) for step in (1, 2) for i in range(n)]
+        pairs = [tuple(sorted(pair)) for pair in near]
     parts = {}
-    for step in range(1, min(_WITNESSES, n - 1) // 2 + 1 if n > 2 else 2):
-        for i in range(n):
-            first, second = sorted((i, (i + step) % n))
-            shift = tuple(
-                b - a for a, b in zip(shifts[first], shifts[second], strict=True)
-            )
-            at = overlap(frames[first].image.shape, shift)
-            if at is not None:
-                parts[first, second] = at
+    for i, j in pairs:
+        shift = tuple(b - a for a, b in zip(shifts[i], shifts[j], strict=True))
+        at = overlap(frames[i].image.shape, shift)
+        if at is not None:
+            parts[i, j] = at
     return parts
 
 
@@ -169,15 +188,17 @@ def _variances(frames, parts, options):
     measured = {}
     for (i, j), (at_i, at_j) in parts.items():
         both = frames[i].good[at_i] & frames[j].good[at_j]
-        if not both.any():
+        if np.count_nonzero(both) < _FEWEST:
             continue
         images = frames[i].image[at_i], frames[j].image[at_j]
-        difference = (images[0] - images[1])[both]
-        step = quantisation_step(difference)
+        difference = images[0] - images[1]
+        # a bias that was taken off both hides the steps in either
+        step = quantisation_step(difference, both)
+        difference = (difference - local_level(difference, both))[both]
         sigma = middle_and_sigma(dithered(difference, step))[1] / np.sqrt(2)
-        slope = photon_transfer(*images, sigma, both) if sigma > 0 else 0.0
+        slope = photon_transfer(*images, sigma, both, step) if sigma > 0 else 0.0
         for n in (i, j):
-            measured.setdefault(n, []).append((sigma, slope))
+            measured.setdefault(n, []).append((np.hypot(sigma, step / 12**0.5), slope))
     noises = []
     for n, frame in enumerate(frames):
         sigma, slope = np.median(measured.get(n, [(0.0, 0.0)]), axis=0).tolist()
@@ -188,7 +209,7 @@ def _variances(frames, parts, options):
         if slope > 0 and frame.good.any():
             light = box_median(frame.image, (3, 3), "nearest")
             light -= np.median(light[frame.good])
-            noise += slope * np.maximum(light, 0)
+            noise += slope * np.where(light > _BRIGHT * sigma, light, 0)
         noises.append(noise)
     return noises, "scatter of the difference"
 
@@ -246,7 +267,9 @@ def _clean(own, frames, found, allowed, options):
                 d if f.ccd.uncertainty is None else d & np.isfinite(variance(f.ccd))
                 for d, f in zip(donors, frames, strict=True)
             ]
-        predicted, theirs = combine(found.views[own], donors, *np.nonzero(flagged))
+        predicted, theirs = combine(
+            found.exposures[own], found.views[own], donors, *np.nonzero(flagged)
+        )
         use = np.isfinite(predicted)
         values[use] = predicted[use] / frame.unit
         bits[use] = FLAG_OTHER

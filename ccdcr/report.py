@@ -131,7 +131,7 @@ class CosmicRayReport:
 
         labels = _labels(self.mask)
         if self._flags is not None:
-            suspects = _labels(self._flags & FLAG_SUSPECT > 0)
+            suspects = _labels((self._flags & FLAG_SUSPECT > 0) & ~self.mask)
             labels = np.where(suspects > 0, suspects + labels.max(), labels)
         return SegmentationImage(labels)
 

@@ -45,7 +45,7 @@ def measure_shift(ccd1, ccd2):
 
     Notes
     -----
-    Plain cross-correlation of what is more than 3 sigma above the sky, clipped at 50
+    Plain cross-correlation of what is more than 3 sigma above the sky, clipped at 1000
     sigma. Bad columns and rows and single hot pixels, which do not move with the
     sky, are left out, as are masked and non-finite pixels. Sky lines along the slit
     give no shift along themselves: if a spectrum has nothing but them, the shift

@@ -16,6 +16,7 @@ BRIGHT = 5.0  # sigma of the sky above which there is a source
 _TYPICAL = 8.0  # pixels of a cosmic ray, where there are none to measure it on
 _MOST = 1024  # rows and columns that are enough to measure a shift on
 _OFF = 0.6  # pixels: half of one, and what a measured shift may be wrong by
+_ALIKE = 0.4  # correlation of what is the same field
 _CLEARLY = 0.012  # by how much a shift must be better
 _LEAST = 20.0  # significance of a shift that can be believed
 
@@ -83,12 +84,16 @@ def better_shift(first, second, shift):
         return None
     # along straight lines all shifts are about as good
     worse, best = (_agreement(images, at) for at in (shift, better))
-    return better if worse < (1 - _CLEARLY) * best else None
+    return better if worse < (1 - _CLEARLY) * best and best > _ALIKE else None
 
 
 def _agreement(images, shift):
+    """Correlation coefficient, not about the means, of the overlap."""
     parts = overlap(images[0].shape, tuple(round(step) for step in shift))
     if parts is None:
         return 0.0
-    product = images[0][parts[0]] * images[1][parts[1]]
-    return float(product.mean(dtype=float))
+    first, second = (
+        image[part].astype(float) for image, part in zip(images, parts, strict=True)
+    )
+    total = np.sqrt(np.square(first).sum() * np.square(second).sum())
+    return float((first * second).sum() / total) if total > 0 else 0.0

@@ -10,7 +10,7 @@ from scipy import ndimage
 from ccdcr.pixels.coincident import coincident_hits
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.photometry import flux_scale
-from ccdcr.pixels.predict import combine, predict_each_other
+from ccdcr.pixels.predict import combine, is_low, predict_each_other
 from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
 from ccdcr.pixels.suspect import source_like
 
@@ -67,7 +67,7 @@ def match(exposures, parts, sigmas, scales, grow):
     for final in (False, True):
         views = _views(exposures, parts, scales, rays, final=final)
         found = [
-            _peaks_and_tails(_significance(view, rays, one.image.shape), sigmas)
+            _peaks_and_tails(_significance(one, view, rays), sigmas)
             for one, view in zip(exposures, views, strict=True)
         ]
         known = [mask for mask, _ in found]
@@ -121,7 +121,7 @@ def _look(exposure, view, usable, y, x):
     inside[inside] = exposure.usable[y[inside], x[inside]]
     result = np.full((3, y.size), np.nan)
     at = y[inside], x[inside]
-    value, noise = combine(view, usable, *at, mismatch=False)
+    value, noise = combine(exposure, view, usable, *at, mismatch=False)
     result[0, inside] = exposure.image[at] - value
     result[1, inside] = exposure.variance[at] + noise
     result[2, inside] = value - exposure.sky[at]
@@ -144,12 +144,14 @@ def _views(exposures, parts, scales, known, *, final):
     return views
 
 
-def _significance(view, known, shape):
+def _significance(exposure, view, known):
     """
     What the middle one of the others says; of an even number the lower.
 
-    Those who have a cosmic ray there themselves are not asked if there are others.
+    If there are others, those are not asked that have a cosmic ray there themselves,
+    are lower than what is around it (dead pixels), or much noisier than another.
     """
+    shape = exposure.image.shape
     if len(view) == 1:
         ((part, _, prediction),) = view.values()
         only = np.full(shape, -np.inf, prediction.significance.dtype)
@@ -159,15 +161,16 @@ def _significance(view, known, shape):
         return np.full(shape, -np.inf)
     said = np.full((len(view), *shape), -np.inf, np.float32)
     noise = np.full(said.shape, np.inf, np.float32)
-    clean = np.zeros(said.shape, dtype=bool)
+    clean, low = (np.zeros(said.shape, dtype=bool) for _ in range(2))
     for n, (other, (part, at, prediction)) in enumerate(view.items()):
         said[n][part] = prediction.significance
         noise[n][part] = prediction.variance + prediction.mismatch
         clean[n][part] = ~known[other][at]
+        low[n][part] = is_low(prediction, exposure.smooth[part])
     looked = said > -np.inf
-    clean &= looked
-    noise[~clean] = np.inf
-    clean &= noise <= _SHARPER * noise.min(axis=0)
+    clean &= looked & ~low
+    best = np.where(clean, noise, np.inf).min(axis=0)
+    clean &= noise <= _SHARPER * best
     clean |= looked & ~clean.any(axis=0)
     said[~clean] = np.inf
     said.sort(axis=0)
@@ -207,10 +210,10 @@ def _hits_in_both(exposures, parts, scales, known):
 
 def _correct(exposures, views, flagged):
     """
-    Improve what is said of cosmic rays by how their neighbours differ from it.
+    Improve what is said of cosmic rays by how their neighbours differ.
 
-    Where a source has faded or has moved, its pixels differ alike. Their mean difference
-    counts by how well it is known, compared with how much it may be.
+    Where a source has faded or has moved, its pixels differ alike. Their mean
+    difference counts by how well it is known, compared with how much it may be.
     """
     for i, view in enumerate(views):
         for j, (part, at, prediction) in view.items():

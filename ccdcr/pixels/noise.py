@@ -15,10 +15,13 @@ __all__ = [
     "scatter",
 ]
 
-_SAMPLE = 100_000  # values that are enough to see steps in
-_FEW = 20  # different values of the sky, if an image is quantised
-_WINDOWS = (0.1, 0.8), (0.005, 0.98), (0.0005, 0.995)  # parts without sources, in turn
+_SAMPLE = 200_000  # values that are enough to see steps in
+_FEW = 20  # different values, if an image is quantised
+# Part that is left out on either side, in turn; values that are needed, so that the
+# sparse ends of what is not quantised have no gaps, unless most values are equal.
+_WINDOWS = (0.1, 2000), (0.005, 20_000), (0.0005, np.inf)
 _ROUNDING = 0.01  # of a window: what may lie between values that should be equal
+_UNEQUAL, _MOST = 0.3, 0.6  # of a step; part of a span that is steps
 _GOLDEN = 0.6180339887498949
 
 
@@ -94,34 +97,47 @@ def scale_to_unity(data, usable, variance):
     return 2.0 ** -round(math.log2(typical))
 
 
-def quantisation_step(values):
+def quantisation_step(image, usable):
     """
     Find the step between the values of an image that is noisy by a few steps only.
 
     Parameters
     ----------
-    values : 1D `~numpy.ndarray`
-        Finite numbers.
+    image : 2D `~numpy.ndarray`
+        The image.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count.
 
     Returns
     -------
     step : float
-        0 where steps are so fine that they do not matter.
+        From the differences of neighbours, which know nothing of gradients; 0 where
+        steps are so fine that they do not matter.
     """
-    sample = values[:: max(1, values.size // _SAMPLE)]
-    if sample.size < 100 * _FEW:
+    both = usable[:, 1:] & usable[:, :-1]
+    values = np.diff(image, axis=1)[both]
+    ordered = np.sort(values[:: max(1, values.size // _SAMPLE)])
+    n, tied = ordered.size, False
+    if n < _WINDOWS[0][1]:
         return 0.0
-    ordered = np.sort(sample, axis=None)
-    n = ordered.size
-    for below, above in _WINDOWS:
-        window = ordered[int(below * n) : int(above * n)]
+    for part, least in _WINDOWS:
+        window = ordered[int(part * n) : n - int(part * n)]
+        if window[-1] == window[0]:  # only what is quantised has so many equal values
+            tied = True
+            continue
         gaps = np.diff(window)
         steps = gaps[gaps > _ROUNDING * float(window[-1] - window[0])]
-        if steps.size:
-            return float(np.median(steps)) if steps.size <= _FEW else 0.0
-        if window[-1] > window[0]:
-            return 0.0
+        few = 1 < steps.size <= _FEW and (tied or n >= least)
+        if few and _equal(steps, float(window[-1] - window[0])):
+            return float(np.median(steps))
     return 0.0
+
+
+def _equal(steps, span):
+    """Whether all are multiples of one, and make up most of a span."""
+    ratios = steps / np.median(steps)
+    whole = np.abs(ratios - np.maximum(np.rint(ratios), 1)) < _UNEQUAL
+    return bool(whole.all()) and steps.sum() > _MOST * span
 
 
 def dithered(values, step):

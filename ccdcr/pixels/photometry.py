@@ -2,10 +2,11 @@
 """How one exposure is predicted from another: flux scale, level, and noise."""
 
 import numpy as np
-from scipy import optimize
+from scipy import ndimage
 
 from ccdcr.pixels.difference import middle_and_sigma
 from ccdcr.pixels.median_network import box_median
+from ccdcr.pixels.noise import dithered
 
 __all__ = [
     "expected_variance",
@@ -63,14 +64,15 @@ def expected_variance(image, variance, level, slope, floor):
     slope : float
         From `photon_slope`.
     floor : float
-        The least variance.
+        The least variance that is left of a larger one.
 
     Returns
     -------
     variance : 2D `~numpy.ndarray`
         The variance at that level.
     """
-    return np.maximum(variance - slope * (image - level), floor)
+    expected = variance - slope * (image - level)
+    return np.maximum(expected, np.minimum(variance, floor))
 
 
 def flux_scale(first, second, variance1, variance2, usable):
@@ -115,7 +117,7 @@ def flux_scale(first, second, variance1, variance2, usable):
     return scale if _LIMITS[0] <= scale <= _LIMITS[1] else None
 
 
-def local_level(image, usable, box=64):
+def local_level(image, usable, box=64, *, worst=False):
     """
     Smooth level of an image: medians in boxes, and bilinear between them.
 
@@ -127,6 +129,8 @@ def local_level(image, usable, box=64):
         Pixels that count; at least one.
     box : int, optional
         Size of the boxes in pixels, about.
+    worst : bool, optional
+        Take the largest of neighbouring boxes, for what must not be too small.
 
     Returns
     -------
@@ -145,6 +149,8 @@ def local_level(image, usable, box=64):
     )
     if min(grid.shape) >= 3:
         grid = box_median(grid, (3, 3), "nearest")
+    if worst:
+        grid = ndimage.maximum_filter(grid, 3, mode="nearest")
     rows, columns = (
         _hat(n, (edge[1:] + edge[:-1] - 1) / 2)
         for n, edge in zip(image.shape, edges, strict=True)
@@ -153,17 +159,24 @@ def local_level(image, usable, box=64):
 
 
 def _hat(n, centres):
-    """Weights of linear interpolation from some centres to `n` pixels; flat outside."""
-    unit = np.eye(centres.size)
-    return np.stack([np.interp(np.arange(n), centres, row) for row in unit], axis=1)
+    """Weights of linear interpolation from some centres to `n` pixels, and beyond."""
+    if centres.size == 1:
+        return np.ones((n, 1))
+    x = np.arange(n)
+    left = np.clip(np.searchsorted(centres, x) - 1, 0, centres.size - 2)
+    share = (x - centres[left]) / (centres[left + 1] - centres[left])
+    weights = np.zeros((n, centres.size))
+    weights[x, left] = 1 - share
+    weights[x, left + 1] = share
+    return weights
 
 
-def photon_transfer(first, second, sigma, usable):
+def photon_transfer(first, second, sigma, usable, step=0.0):
     """
     Measure how the noise of two exposures grows with the light, from their difference.
 
-    The variance of the difference is fitted by a constant, a term that grows with the
-    brightness - photons - and one with its square, which is sources that do not match.
+    That of sources that do not match grows faster than that of photons: so the part
+    of the variance that grows with the light is taken where it is small.
 
     Parameters
     ----------
@@ -173,6 +186,8 @@ def photon_transfer(first, second, sigma, usable):
         Noise of the sky in each.
     usable : 2D bool `~numpy.ndarray`
         Pixels that count.
+    step : float, optional
+        Between values, if these are quantised.
 
     Returns
     -------
@@ -190,10 +205,10 @@ def photon_transfer(first, second, sigma, usable):
         return 0.0
     light = light[bright]
     difference = (first - skies[0])[bright] - scale * (second - skies[1])[bright]
+    difference = dithered(difference, step)
     order = np.array_split(np.argsort(light), _BINS)
     level = np.array([np.median(light[part]) for part in order])
-    scatter = np.array([middle_and_sigma(difference[part])[1] for part in order]) ** 2
-    excess = scatter - (1 + scale**2) * sigma**2
-    terms = np.stack([level, level**2], axis=1) / scatter[:, None]
-    slope, _ = optimize.nnls(terms, np.maximum(excess, 0) / scatter)[0]
+    scatter = np.array([middle_and_sigma(difference[part])[1] for part in order])
+    excess = scatter**2 - (1 + scale**2) * sigma**2
+    slope = max(np.percentile(excess / level, 25), 0.0)
     return float(slope) / (1 + scale)

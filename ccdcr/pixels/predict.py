@@ -11,8 +11,18 @@ from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import dithered, quantisation_step
 from ccdcr.pixels.photometry import expected_variance, local_level, photon_slope
 
-__all__ = ["Exposure", "Prediction", "combine", "exposure", "predict_each_other"]
+__all__ = [
+    "Exposure",
+    "Prediction",
+    "combine",
+    "exposure",
+    "is_low",
+    "predict_each_other",
+]
 
+_MEDIAN = 0.6745  # of the absolute value of a normal variable
+_NOISIER = 1.15  # from where on a part of an image has a noise factor of its own
+_LOW = 5.0  # sigma below its surroundings that a pixel may be dead
 _LEAST = 100  # pixels to measure the scatter of the difference with
 
 
@@ -26,7 +36,6 @@ class Exposure(NamedTuple):
     sky: np.ndarray  # local level
     slope: float  # variance per data unit
     floor: float  # least variance
-    step: float  # between values, if that matters
 
     def part(self, where):
         """Take a part of all images."""
@@ -62,7 +71,7 @@ def exposure(image, variance, usable):
         The same, and what is measured on it.
     """
     known = variance[usable] if usable.any() else variance
-    step = quantisation_step(image[usable])
+    step = quantisation_step(image, usable)  # within which a value is not known
     return Exposure(
         image,
         variance + step**2 / 12 if step else variance,
@@ -71,7 +80,6 @@ def exposure(image, variance, usable):
         local_level(image, usable if usable.any() else ~usable),
         photon_slope(image, variance, usable),
         0.1 * float(np.median(known)),
-        step,
     )
 
 
@@ -100,6 +108,7 @@ def predict_each_other(first, second, scale, flagged, *, final):
     use = use if use.any() else usable
     offset = float(np.median((first.image - scale * second.image)[use]))
     seen = scale * second.image + offset, (first.image - offset) / scale
+    step = quantisation_step(first.image - scale * second.image, usable)
     predictions = []
     pair = first, second
     for own, factor in ((0, scale), (1, 1 / scale)):
@@ -107,18 +116,37 @@ def predict_each_other(first, second, scale, flagged, *, final):
         # at the middle of what a pixel, its neighbourhood and the other exposure say
         noise, donated = (
             expected_variance(
-                *one[:2], _middle(one.image, one.smooth, seen[number]), *one[5:7]
+                *one[:2], _middle(one.image, one.smooth, seen[number]), *one[5:]
             )
             for number, one in ((own, tested), (1 - own, donor))
         )
         donated *= factor**2
-        step = max(tested.step, factor * donor.step)
         value = factor * donor.image
         value += local_level(tested.image - value, use)
         predictions.append(
-            _judge(tested.image, value, noise, donated, usable, use, step, final=final)
+            _judge(
+                tested.image,
+                value,
+                noise,
+                donated,
+                usable,
+                use,
+                step if own == 0 else step / scale,
+                final=final,
+            )
         )
     return predictions
+
+
+def _local_factor(difference, variance, use, factor):
+    """Scatter over noise, larger where there is more noise than is known."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pulls = np.abs(difference) / np.sqrt(variance)
+    known = use & np.isfinite(pulls)
+    if not known.any():
+        return factor
+    local = local_level(pulls, known, worst=True) / _MEDIAN
+    return np.where(local > _NOISIER * factor, local, factor)
 
 
 def _middle(a, b, c):
@@ -135,7 +163,7 @@ def _judge(image, value, noise, donated, usable, use, step, *, final):
     factor = middle_and_sigma(pulls[np.isfinite(pulls)])[1]
     if not (factor > 0 and pulls.size >= _LEAST) or (step and factor < 1):
         factor = 1.0  # quantised noise has no wings that could be too wide
-    variance *= factor**2
+    variance *= _local_factor(difference, variance, use, factor) ** 2
     guard = measure_guard(image, value, variance, noise, usable, ~use, final=final)
     variance += guard.variance
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -144,15 +172,40 @@ def _judge(image, value, noise, donated, usable, use, step, *, final):
     return Prediction(value, donated, *guard[:1], significance, factor, *guard[1:])
 
 
-def combine(view, donors, y, x, *, mismatch=True):
+def is_low(prediction, smooth, at=...):
+    """
+    Find where another exposure shows less than there is around a pixel in this one.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        What it says.
+    smooth : `~numpy.ndarray`
+        Median of the neighbours in this exposure.
+    at : optional
+        The pixels wanted.
+
+    Returns
+    -------
+    low : bool `~numpy.ndarray`
+        Where it is lower by 5 sigma, which dead pixels are.
+    """
+    value, variance, mismatch = (image[at] for image in prediction[:3])
+    return smooth - value > _LOW * np.sqrt(variance + mismatch)
+
+
+def combine(exposure, view, donors, y, x, *, mismatch=True):
     """
     Mean of what other exposures say of some pixels, by weight of its variance.
 
     Their noise is independent; what does not match about their sources may be the
-    same in all of them, and does not become less.
+    same in all of them, and does not become less. What is low is left out if others
+    are not.
 
     Parameters
     ----------
+    exposure : Exposure
+        The one whose pixels these are.
     view : dict
         By the number of the other exposure: the part of this one that it shows, where
         that is in the other, and the `Prediction`.
@@ -168,22 +221,30 @@ def combine(view, donors, y, x, *, mismatch=True):
     values, variances : 1D float64 `~numpy.ndarray`
         NaN where no other exposure can be asked.
     """
-    weights, values, noise, wrong = (np.zeros(y.size) for _ in range(4))
-    for other, ((rows, columns), its, prediction) in view.items():
+    said = np.full((len(view), 3, y.size), np.nan)
+    low = np.zeros((len(view), y.size), dtype=bool)
+    for n, (other, ((rows, columns), its, prediction)) in enumerate(view.items()):
         inside = (y >= rows.start) & (y < rows.stop)
         inside &= (x >= columns.start) & (x < columns.stop)
         at = y[inside] - rows.start, x[inside] - columns.start
         asked = donors[other][its][at]
         inside[inside] = asked
         at = at[0][asked], at[1][asked]
-        value, own_noise, own_wrong = (image[at] for image in prediction[:3])
-        if not mismatch:
-            own_wrong = np.zeros_like(own_noise)
-        total = own_noise + own_wrong
-        weight = 1.0 / np.maximum(total, np.finfo(total.dtype).tiny)
-        weights[inside] += weight
-        values[inside] += weight * value
-        noise[inside] += weight**2 * own_noise
-        wrong[inside] += weight * np.sqrt(own_wrong)
-    with np.errstate(invalid="ignore"):
-        return values / weights, noise / weights**2 + (wrong / weights) ** 2
+        said[n][:, inside] = [image[at] for image in prediction[:3]]
+        if len(view) > 1:
+            smooth = exposure.smooth[y[inside], x[inside]]
+            low[n, inside] = is_low(prediction, smooth, at)
+    low &= (~low & ~np.isnan(said[:, 0])).any(axis=0)
+    said[low[:, None].repeat(3, axis=1)] = np.nan
+    value, noise, wrong = said.transpose(1, 0, 2)
+    if not mismatch:
+        wrong = np.where(np.isnan(wrong), wrong, 0.0)
+    weight = 1.0 / np.maximum(noise + wrong, np.finfo(float).tiny)
+    total = np.nansum(weight, axis=0)
+    weight /= np.where(total > 0, total, np.nan)
+    values = np.nansum(weight * value, axis=0)
+    variances = np.nansum(weight**2 * noise, axis=0)
+    variances += np.nansum(weight * np.sqrt(wrong), axis=0) ** 2
+    nobody = np.isnan(value).all(axis=0)
+    values[nobody] = variances[nobody] = np.nan
+    return values, variances

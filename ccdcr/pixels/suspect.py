@@ -8,6 +8,7 @@ __all__ = ["source_like"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _SHARPEST = 0.4  # of what comes through a telescope, for a FWHM of 2.5 pixels or more
+_SOURCE = 0.5  # sharpest source that an excess can be said to follow
 _BLUNT = 0.3  # of a piece of a trail
 _PIECE, _PIECES = 8, 2  # rows, columns and least pixels of a piece; how many
 _UNEXPLAINED = 0.2  # of an excess that follows the source beneath it
@@ -50,9 +51,11 @@ def source_like(flagged, look):
         return flagged
     y, x = np.nonzero(flagged)
     label = labels[y, x]
-    light, steep = _steepness(y, x, look)
+    light, steep = _steepness(y, x, look, 0)
     blunt = _sharpness(label, light, steep, n) < _SHARPEST
     follows = _unexplained(labels, n, look) < _UNEXPLAINED
+    # two hits in one place follow each other, too
+    follows &= _sharpness(label, *_steepness(y, x, look, 2), n) < _SOURCE
     suspect = (blunt | follows)[label]
     suspect |= _parts_of_trails(label, light, steep, y, x)
     mask = np.zeros(flagged.shape, dtype=bool)
@@ -60,12 +63,12 @@ def source_like(flagged, look):
     return mask
 
 
-def _steepness(y, x, look):
-    """Excess of pixels, and half of its second difference where that is larger."""
-    light = look(y, x)[0]
+def _steepness(y, x, look, which):
+    """Light of pixels, and half of its second difference where that is larger."""
+    light = look(y, x)[which]
     steps = []
     for sides in ([(y - 1, x), (y + 1, x)], [(y, x - 1), (y, x + 1)]):
-        around = [look(*at)[0] for at in sides]
+        around = [look(*at)[which] for at in sides]
         # a neighbour that is not known is as bright as the pixel itself
         around = [np.where(np.isnan(one), light, one) for one in around]
         steps.append(light - 0.5 * sum(around))

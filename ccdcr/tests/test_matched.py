@@ -400,7 +400,8 @@ class TestParts:
 
     def test_tails_reach_three_pixels(self):
         """A faint streak that begins at a peak is not followed for ever."""
-        flat, image = np.random.default_rng(1).normal(100, 0.01, (2, 60, 60))
+        flat, image = np.random.default_rng(1).normal(100, np.sqrt(50), (2, 60, 60))
+        flat[28:33] = image[28:33] = 100
         image[30, 20] += 200
         image[30, 21:40] += 30
         every = np.ones(image.shape, bool)
