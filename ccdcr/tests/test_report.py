@@ -141,6 +141,10 @@ def test_suspects_are_listed_but_not_counted():
     assert not report.mask[20].any()
     assert report.table["charge"][3] == 0 * u.adu
     assert str(report).endswith("the largest has 3 pixels; 1 suspect left alone")
+    after.mask[20, 4] = True  # someone decides that it is one
+    report = cosmicray_report(after, before)
+    assert (report.n_cosmicrays, report.n_suspects) == (4, 2)
+    assert len(report.table) == 6
 
 
 def test_no_mask_at_all():

@@ -75,6 +75,18 @@ class TestOneBadExposure:
         assert not (third.mask & ~known).any()
         assert second.mask[tuple(hot)].mean() > 0.95
 
+    def test_a_dead_block_is_no_donor_either(self):
+        scene = field(3, n_hits=0, shifts=[(0, 0)] * 3, n_stars=20)
+        first, _, third = scene.exposures
+        third.data[100:140, 100:140] = 0
+        third.uncertainty.array[100:140, 100:140] = 5  # as a pipeline computes it
+        first.data[120, 120] += 3000
+        cleaned = cosmicray_stack(scene.exposures, grow=0)
+        assert cleaned[0].mask[120, 120]
+        assert abs(cleaned[0].data[120, 120] - 300) < 100
+        assert not (cleaned[1].mask & ~first.mask).any()
+        assert not (cleaned[0].flags & 32).any()
+
     def test_cloud(self):
         scene = field(3, transparency=[1, 0.5, 1], sky=[300, 450, 300])
         cleaned = cosmicray_stack(scene.exposures, shifts=scene.shifts)
