@@ -43,16 +43,19 @@ def cosmicray_pair(
         move ``ccd2`` onto ``ccd1``: a star at ``(y1, x1)`` and ``(y2, x2)`` means
         ``(y1 - y2, x1 - x2)``. Fractions are rounded to the nearest pixel. ``'auto'``:
         as `measure_shift` finds it.
-    method : {'classic', 'matched'}, optional
-        ``'classic'``: one threshold for the whole difference image, as in the
-        teareduce cookbook. ``'matched'``: each exposure against its prediction from
-        the other, with the noise of each pixel, and sources allowed to differ as
-        much as they are seen to.
+    method : {'matched', 'classic'}, optional
+        ``'matched'``: each exposure against what the other says of it, with the
+        noise of each pixel, and sources allowed to differ as much as they are seen
+        to. ``'classic'``: one threshold for the whole difference image, as in the
+        teareduce cookbook.
     sigma_peak, sigma_tail : float, optional
         A pixel is a peak if the difference exceeds its level by more than
         ``sigma_peak`` standard deviations, and belongs to the tail of that peak if
-        it is connected with it by pixels that exceed ``sigma_tail``. Default: 10 and
-        3 for classic, 5 and 2.5 for matched.
+        it is connected with it by pixels that exceed ``sigma_tail``. Default: 5 and
+        2.5 for matched, 10 and 3 for classic.
+    grow : int or bool, optional
+        For matched: rows of neighbours that are taken in around a cosmic ray, where
+        its skirt hides in the noise. Default: 1.
     max_size : int, optional
         Detections of more pixels are left alone. Default: no limit.
     region, exclude : optional
@@ -61,8 +64,8 @@ def cosmicray_pair(
         a region of the ``regions`` package (sky regions need a WCS), or a list of
         these. Statistics are taken over all pixels all the same.
     scale : float or 'auto', optional
-        For matched: flux of the first exposure over that of the second; measured
-        by default.
+        For matched: flux of the first exposure over that of the second, above the
+        sky; measured by default, 1 where there are too few sources.
     gain : float or `~astropy.units.Quantity`, optional
         For matched: electrons per data unit, for the noise if neither frame has an
         uncertainty.
@@ -87,7 +90,8 @@ def cosmicray_pair(
         New frames. What is masked in ``cleaned1`` and was not in ``ccd1`` are the
         cosmic rays of the first (``cosmicray_report(cleaned1, ccd1).mask``). The bits
         of ``flags`` tell how each pixel was treated (1 replaced from the other
-        exposure, 2 replaced from its neighbours, 4 not replaced, 16 not examined).
+        exposure, 2 replaced from its neighbours, 4 not replaced, 8 hit in both, 16
+        not examined, 32 looks like a source and was left alone).
         Integers come back as floating numbers.
 
     Raises
@@ -103,15 +107,22 @@ def cosmicray_pair(
     Warns
     -----
     CosmicRayWarning
-        If one exposure has an uncertainty and the other has none.
+        If one exposure has an uncertainty and the other has none. For matched also
+        if the noise is not as it was said to be; if the sources agree clearly better
+        with another shift, or differ by more than can be allowed for; if OBJECT,
+        FILTER or, without a scale, EXPTIME differ; if detections are far denser on
+        sources than elsewhere, or many of them look like sources.
 
     See Also
     --------
-    measure_shift, cosmicray_median, cosmicray_lacosmic, cosmicray_report
+    cosmicray_stack, measure_shift, cosmicray_median, cosmicray_lacosmic,
+    cosmicray_report
 
     Notes
     -----
-    The matched method is described, step by step, in the documentation.
+    The matched method is described, step by step, in the documentation. Noise comes
+    from the uncertainty, else from ``gain`` and ``readnoise``, else from the scatter
+    of the difference. Its Laplacian of hits in both is that of L.A.Cosmic [2]_.
 
     Classic: with :math:`d = I_1 - I_2` over the overlap, :math:`m` its median and
     :math:`s = 0.7413\,(p_{75} - p_{25})`, cosmic rays of the first exposure
@@ -121,14 +132,16 @@ def cosmicray_pair(
 
     Pixels that are masked or not finite are never flagged, replaced, read as a
     replacement or counted in a statistic, and make their partner in the other
-    exposure not examined. A replaced pixel whose partner has an uncertainty that
-    is not a number keeps its value, and its uncertainty becomes infinite. If
-    neither frame has an uncertainty, none is made.
+    exposure not examined. Where the uncertainty of the partner is not a number,
+    matched replaces a pixel from its neighbours, and classic keeps its value with
+    an infinite uncertainty. If neither frame has an uncertainty, none is made.
 
-    A pair cannot tell a cosmic ray from anything else that changed: do not use
-    this on variable stars, moving objects or resampled frames. With classic, look
-    at what was removed around stars and emission lines when seeing or pointing
-    differ; a pixel that is hit in both exposures is not seen.
+    A pair cannot know what a cosmic ray is and what has really changed. Matched
+    leaves alone what is no sharper than light: changed and new stars and trails
+    where the FWHM is 2.5 pixels or more and they stand out well. Do not use it on
+    undersampled time series or on resampled frames. With classic, look at what was
+    removed around stars and emission lines when seeing or pointing differ; a pixel
+    that is hit in both exposures is not seen.
 
     Classic is ``cr2images`` of teareduce [1]_. Three things differ,
     for the promises made above: masks and non-finite pixels are honoured, integers
@@ -139,6 +152,7 @@ def cosmicray_pair(
     ----------
     .. [1] Cardiel N., teareduce cookbook, "Automatic Cosmic Ray Removal in Double
        Exposures".
+    .. [2] van Dokkum, P. G. 2001, PASP, 113, 1420, doi:10.1086/323894
 
     Examples
     --------

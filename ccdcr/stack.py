@@ -81,7 +81,7 @@ def cosmicray_stack(
 
     See Also
     --------
-    cosmicray_pair, measure_shift, ccdproc.combine
+    cosmicray_pair, measure_shift
 
     Notes
     -----
@@ -89,7 +89,7 @@ def cosmicray_stack(
     must agree. Those that have a cosmic ray at a pixel themselves are not asked.
     Masked and non-finite pixels are never flagged, replaced or asked.
 
-    The results can be combined by `ccdproc.combine`. Replaced pixels are copies of
+    The results can be combined by ``ccdproc.combine``. Replaced pixels are copies of
     what is in the others: their masks leave them out of the mean, so that no
     measurement is counted twice.
 
