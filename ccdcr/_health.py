@@ -45,6 +45,7 @@ def look_for_trouble(frames, found, wanted, options):
             )
     if found is None:
         return cautions
+    cautions |= _shifts(found, wanted, options)
     predictions = [p for view in found.views for _, _, p in view.values()]
     factor = max((p.noise_factor for p in predictions), key=lambda f: max(f, 1 / f))
     if options["noise_known"] and not _NOISE[0] <= factor <= _NOISE[1]:
@@ -63,7 +64,6 @@ def look_for_trouble(frames, found, wanted, options):
             "their light): cosmic rays on them are not found; shift, seeing or "
             "brightness differ by more than can be allowed for"
         )
-    cautions |= _shifts(found, wanted, options)
     for own in range(len(frames)):
         ratio, significance = density_on_sources(own, found)
         if ratio > _DENSER and significance > _SURE:
@@ -156,14 +156,15 @@ def _shifts(found, wanted, options):
         (one.image, one.usable & ~mask)
         for one, mask in zip(found.exposures, found.flagged, strict=True)
     ]
+    told = []
     for k in range(1, len(images)):
         if not options["unmeasured"][k]:
             continue
         shift = better_shift(images[0], images[k], wanted[k])
         if shift is not None:
-            return {
-                "shift": f"the sources of exposure {k + 1} are shifted by "
-                f"({shift[0]:.1f}, {shift[1]:.1f}) pixels, and ({wanted[k][0]:g}, "
-                f"{wanted[k][1]:g}) was given"
-            }
-    return {}
+            told.append(
+                f"the sources of exposure {k + 1} are shifted by ({shift[0]:.1f}, "
+                f"{shift[1]:.1f}) pixels, and ({wanted[k][0]:g}, {wanted[k][1]:g}) "
+                "was given"
+            )
+    return {"shift": "; ".join(told)} if told else {}

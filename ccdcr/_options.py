@@ -281,13 +281,16 @@ def check_saturation(saturation, ccd):
 
 def _automatic_saturation(ccd):
     """A card, if the data are still in its unit; else the end of the integers."""
-    if ccd.unit == u.adu:
-        for key in ("SATURATE", "SATLEVEL"):
-            level = ccd.meta.get(key)
-            number = isinstance(level, (int, float)) and not isinstance(level, bool)
-            if number and 0 < level < math.inf:
-                return float(level), None, f"card {key}"
+    how = "no card and no integer limit"
+    for key in ("SATURATE", "SATLEVEL"):
+        level = ccd.meta.get(key)
+        number = isinstance(level, (int, float)) and not isinstance(level, bool)
+        if not (number and 0 < level < math.inf):
+            continue
+        if ccd.unit == u.adu:
+            return float(level), None, f"card {key}"
+        how = f"card {key} is not used: the unit is not adu"
     if ccd.data.dtype.kind in "iu":
         limit = np.iinfo(ccd.data.dtype)
         return float(limit.max), None, f"limit of {ccd.data.dtype.name}"
-    return None, None, "no card and no integer limit"
+    return None, None, how

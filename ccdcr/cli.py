@@ -62,10 +62,13 @@ def _check_use(parser, options):
     frame = CCDData(np.zeros((1, 1)), unit="adu")
     function = getattr(ccdcr, f"cosmicray_{cleaner}")
     names = set(inspect.signature(function).parameters)
-    names -= {"shift", "region", "exclude", "gain", "readnoise"}
+    names -= {"shift", "shifts", "region", "exclude", "gain", "readnoise"}
     given = _given({name: options[name] for name in names & set(options)})
     try:
-        function(*([frame, frame] if cleaner == "pair" else [frame]), **given)
+        if cleaner == "stack":
+            function([frame] * len(options["files"]), **given)
+        else:
+            function(*([frame, frame] if cleaner == "pair" else [frame]), **given)
     except (TypeError, ValueError) as error:
         parser.error(str(error))
 
@@ -150,7 +153,7 @@ def _add_demo(commands):
 
 def _add_pair(commands):
     text = "Clean two equivalent exposures by their difference."
-    example = "ccdcr pair a.fits b.fits --shift -4 0 --exclude '[568:594,85:205]'"
+    example = "ccdcr pair a.fits b.fits --shift -4 0 --exclude '[60:90,85:105]'"
     command = _add(commands, "pair", _pair, text, example)
     command.set_defaults(cleaner="pair")
     command.add_argument("file1", help="first exposure")
@@ -161,7 +164,8 @@ def _add_pair(commands):
         metavar=("OUT1", "OUT2"),
         help="names of the results (default: the input names with _crclean)",
     )
-    command.add_argument(
+    shift = command.add_mutually_exclusive_group()
+    shift.add_argument(
         "--shift",
         nargs=2,
         type=float,
@@ -172,7 +176,7 @@ def _add_pair(commands):
     command.add_argument(
         "--method", choices=["matched", "classic"], help="method (matched)"
     )
-    command.add_argument(
+    shift.add_argument(
         "--auto-shift",
         action="store_const",
         const="auto",
@@ -190,7 +194,8 @@ def _add_stack(commands):
     command = _add(commands, "stack", _stack, text, example)
     command.set_defaults(cleaner="stack")
     _add_many(command)
-    command.add_argument(
+    shift = command.add_mutually_exclusive_group()
+    shift.add_argument(
         "--shift",
         nargs=2,
         type=float,
@@ -201,7 +206,7 @@ def _add_stack(commands):
         "star at (x1, y1) in the first and (x2, y2) in it means DY = y1 - y2, "
         "DX = x1 - x2; rounded to whole pixels (0 0)",
     )
-    command.add_argument(
+    shift.add_argument(
         "--auto-shift",
         action="store_const",
         const="auto",

@@ -35,8 +35,9 @@ def cosmicray_pair(
     ----------
     ccd1, ccd2 : `~astropy.nddata.CCDData`
         The exposures: two-dimensional, of one shape, in units that convert into
-        each other; equal in exposure time and pointing but for ``shift``. Pixels
-        are compared with pixels: the WCS is not used.
+        each other. Pixels are compared with pixels, as ``shift`` says: the WCS is
+        not used. For matched, seeing, sky, transparency and exposure time may
+        differ; for classic not.
     shift : tuple of float or 'auto', optional
         ``(dy, dx)`` in pixels: ``ccd1[y, x]`` is compared with
         ``ccd2[y - dy, x - dx]``. It is what `scipy.ndimage.shift` would need to

@@ -31,7 +31,8 @@ def measure_shift(ccd1, ccd2):
     Raises
     ------
     ccdcr.ShiftError
-        If the significance is below 20: there are too few sources in common.
+        If the significance is below 20, or only one or two sources agree: there is
+        too little in common.
     TypeError
         If a frame is not a CCDData of numbers.
     ValueError

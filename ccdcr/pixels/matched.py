@@ -62,7 +62,6 @@ def match(exposures, parts, sigmas, scales, grow):
         pair: _scale(exposures, pair, parts[pair]) if scale is None else scale
         for pair, scale in scales.items()
     }
-    usable = [one.usable for one in exposures]
     rays = [np.zeros(one.image.shape, dtype=bool) for one in exposures]
     for final in (False, True):
         views = _views(exposures, parts, scales, rays, final=final)
@@ -71,8 +70,12 @@ def match(exposures, parts, sigmas, scales, grow):
             for one, view in zip(exposures, views, strict=True)
         ]
         known = [mask for mask, _ in found]
+        # of two, the hits of the other count: then nothing is known beside them
+        asked = [one.usable for one in exposures]
+        if len(exposures) > 2:
+            asked = _donors(exposures, known)
         suspects = [
-            source_like(mask, partial(_look, one, view, usable))
+            source_like(mask, partial(_look, one, view, asked))
             for mask, one, view in zip(known, exposures, views, strict=True)
         ]
         rays = [mask & ~suspect for mask, suspect in zip(known, suspects, strict=True)]

@@ -13,7 +13,7 @@ _FAINTEST = 3.0  # in sigma: what is fainter is noise
 _BRIGHTEST = 1000.0  # in sigma: what is brighter counts no more than this
 _NEAR = 10  # pixels around the peak that belong to it
 _DISTINCT = 1.3  # how much higher than any other peak the right one is
-_PIXELS = 10.0  # that must agree, at least: a few may do so by chance
+_TILES, _PLACES = 8, 2.5  # rows and columns of parts; how many must agree, at least
 _SPIKE = 0.1  # a pixel whose neighbours are all fainter than this part is no star
 
 
@@ -86,7 +86,7 @@ def cross_correlate(first, second):
         second. Fractions come from a parabola through the peak.
     significance : float
         Height of the peak above the median of the map, in robust sigma of the map;
-        0 if another peak is nearly as high, or if few pixels make it.
+        0 if another peak is nearly as high, or if few sources make it.
     """
     window = _window(first.shape)
     shape = [fft.next_fast_len(2 * n - 1, real=True) for n in first.shape]
@@ -107,19 +107,26 @@ def cross_correlate(first, second):
     # without sources two large cosmic rays make the highest peak, others the next
     if sigma <= 0 or height < _DISTINCT * rival:
         return shift, 0.0
-    if _agreeing(first, second, tuple(round(step) for step in shift)) < _PIXELS:
+    if _agreeing(first, second, tuple(round(step) for step in shift)) < _PLACES:
         return shift, 0.0
     return shift, height / sigma
 
 
 def _agreeing(first, second, shift):
-    """Number of pixels that are bright in both, by weight of what they contribute."""
+    """
+    Number of parts of the images that agree, by weight of what they contribute.
+
+    One bright star upon another, or a few pixels, may do so by chance.
+    """
     parts = overlap(first.shape, shift)
     if parts is None:
         return 0.0
-    common = first[parts[0]] * second[parts[1]]
-    total, square = common.sum(dtype=float), np.square(common).sum(dtype=float)
-    return total**2 / square if square > 0 else 0.0
+    common = (first[parts[0]] * second[parts[1]]).astype(float)
+    for axis in (0, 1):
+        edges = np.linspace(0, common.shape[axis], _TILES + 1).astype(int)[:-1]
+        common = np.add.reduceat(common, np.unique(edges), axis=axis)
+    square = np.square(common).sum()
+    return common.sum() ** 2 / square if square > 0 else 0.0
 
 
 def refine(first, second, shift):

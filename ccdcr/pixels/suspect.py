@@ -9,6 +9,7 @@ __all__ = ["source_like"]
 _SQUARE = np.ones((3, 3), dtype=bool)
 _SHARPEST = 0.4  # of what comes through a telescope, for a FWHM of 2.5 pixels or more
 _SOURCE = 0.5  # sharpest source that an excess can be said to follow
+_BIAS = 0.7  # sigma by which noise alone makes a pixel sharper
 _BLUNT = 0.3  # of a piece of a trail
 _PIECE, _PIECES = 8, 2  # rows, columns and least pixels of a piece; how many
 _UNEXPLAINED = 0.2  # of an excess that follows the source beneath it
@@ -65,14 +66,19 @@ def source_like(flagged, look):
 
 def _steepness(y, x, look, which):
     """Light of pixels, and half of its second difference where that is larger."""
-    light = look(y, x)[which]
+    seen = look(y, x)
+    light = seen[which]
+    # the larger of two noisy numbers is too large
+    bias = _BIAS * np.sqrt(seen[1])
     steps = []
     for sides in ([(y - 1, x), (y + 1, x)], [(y, x - 1), (y, x + 1)]):
         around = [look(*at)[which] for at in sides]
-        # a neighbour that is not known is as bright as the pixel itself
-        around = [np.where(np.isnan(one), light, one) for one in around]
+        for one in around:  # what is not known is as bright as the pixel itself
+            unknown = np.isnan(one)
+            one[unknown] = light[unknown]
+            bias[unknown] = 0.0
         steps.append(light - 0.5 * sum(around))
-    return light, np.maximum(*steps)
+    return light, np.maximum(*steps) - bias
 
 
 def _sharpness(label, light, steep, n):

@@ -149,6 +149,31 @@ def test_wrong_use(text, message, capsys):
     assert not list(Path().glob("*_crclean*"))
 
 
+def test_stack(capsys):
+    ccd = CCDData.read("a.fits")
+    ccd.write("c.fits")
+    status, out, err = run(
+        "stack a.fits b.fits c.fits --output-dir new --grow 0", capsys
+    )
+    assert (status, err) == (0, "")
+    assert [line.split(":")[0] for line in out.splitlines()] == [
+        f"{Path('new') / name}_crclean.fits" for name in "abc"
+    ]
+    shifted = "stack a.fits b.fits c.fits --shift 1 0 --shift 0 0 --overwrite"
+    assert run(shifted, capsys)[0] == 0
+    assert CCDData.read("b_crclean.fits").meta["CCRDY"] == 1
+    for wrong, message in (
+        ("stack a.fits", "ccds must be two or more exposures, got 1"),
+        ("stack a.fits b.fits --shift 1 0 --shift 1 0", "shifts must be"),
+        ("stack a.fits b.fits --shift 1 0 --auto-shift", "not allowed with"),
+        ("pair a.fits b.fits --auto-shift --shift 1 0", "not allowed with"),
+        ("stack a.fits b.fits --auto-shift", "the shift must be given"),
+    ):
+        status, _, err = run(wrong + " --overwrite", capsys)
+        assert status in (1, 2)
+        assert message in err
+
+
 def test_report(capsys):
     run("pair a.fits b.fits --grow 0", capsys)
     status, out, _ = run("report a_crclean.fits a.fits", capsys)

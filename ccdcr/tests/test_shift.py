@@ -111,3 +111,12 @@ def test_pixels_that_do_not_move_are_left_out():
     assert sources[10, 40] == 0
     assert (sources[30:33, 30:33] > 3).all()
     assert np.isfinite(sources).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_unrelated_fields_are_refused(seed):
+    """Also where one bright star lies upon another."""
+    options = {"shape": (300, 300), "n_stars": 60, "n_saturated": 1, "n_hits": 20}
+    one, other = (simulate.imaging_scene(rng=s, **options) for s in (seed, seed + 100))
+    with pytest.raises(ccdcr.ShiftError, match="too little in common"):
+        ccdcr.measure_shift(one.exposures[0], other.exposures[1])

@@ -8,6 +8,7 @@ from astropy import units as u
 from numpy.testing import assert_array_equal
 
 from ccdcr import cosmicray_pair, cosmicray_stack, simulate
+from ccdcr._scenes import add_stars
 from ccdcr.tests.conftest import SHAPE, frame, sky
 from ccdcr.tests.test_matched import FIELD, scores
 
@@ -117,6 +118,22 @@ def test_hits_at_one_place_in_two_of_three():
     assert (first.flags[40, 30:33] & 9 == 9).all()  # from the third; in another, too
     assert not third.mask.any()
     assert abs(first.data[40, 30:33] - frames[2].data[40, 30:33]).max() < 20
+
+
+def test_a_new_star_where_another_exposure_has_a_hit():
+    """The other is not asked there, and does not make the star a cosmic ray."""
+    scene = field(3, n_hits=0, n_saturated=0, shifts=[(0, 0)] * 3)
+    light = np.zeros((400, 400))
+    add_stars(light, np.array([200.2]), np.array([150.4]), np.array([2e4]), 3.0)
+    first, second, _ = scene.exposures
+    first.data += np.random.default_rng(1).poisson(light)
+    first.uncertainty.array[:] = np.sqrt(first.data.clip(0) + 25)
+    second.data[200, 148:154] += 1500
+    out = cosmicray_stack(scene.exposures)
+    star = np.s_[194:207, 144:157]
+    assert_array_equal(out[0].data[star], first.data[star])
+    assert (out[0].flags[star] & 32).any()
+    assert out[1].mask[200, 148:154].all()
 
 
 def test_replacement_is_the_mean_of_the_others():
