@@ -9,7 +9,7 @@ __all__ = ["source_like"]
 _SQUARE = np.ones((3, 3), dtype=bool)
 _SHARPEST = 0.4  # of what comes through a telescope, for a FWHM of 2.5 pixels or more
 _SOURCE = 0.5  # sharpest source that an excess can be said to follow
-_BIAS = 0.7  # sigma by which noise alone makes a pixel sharper
+_BIAS = 0.35  # sigma, about half of what noise alone makes a pixel sharper by
 _BLUNT = 0.3  # of a piece of a trail
 _PIECE, _PIECES = 8, 2  # rows, columns and least pixels of a piece; how many
 _UNEXPLAINED = 0.2  # of an excess that follows the source beneath it
