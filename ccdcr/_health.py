@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What a user should be warned of before a matched result is trusted."""
 
+import math
+
 import numpy as np
 from scipy import ndimage
 
@@ -68,7 +70,7 @@ def look_for_trouble(frames, found, wanted, options):
         ratio, significance = density_on_sources(own, found)
         if ratio > _DENSER and significance > _SURE:
             cautions["density"] = (
-                f"in exposure {own + 1} detections are {ratio:.1f} times as dense on "
+                f"in exposure {own + 1} detections are {_times(ratio)} as dense on "
                 "sources as elsewhere: they are probably not cosmic rays"
             )
         n, n_rays = (
@@ -81,6 +83,10 @@ def look_for_trouble(frames, found, wanted, options):
                 "changed and were left alone"
             )
     return cautions
+
+
+def _times(ratio):
+    return f"{ratio:.1f} times" if math.isfinite(ratio) else "far more than 100 times"
 
 
 def density_on_sources(own, found):

@@ -185,6 +185,7 @@ def _add_pair(commands):
     )
     _add_thresholds(command, "matched 5, classic 10", "matched 2.5, classic 3")
     _add_grow(command)
+    _add_noise(command)
     _add_common(command, ["other", "local", "none"])
 
 
@@ -215,6 +216,7 @@ def _add_stack(commands):
     )
     _add_thresholds(command, "5", "2.5")
     _add_grow(command)
+    _add_noise(command)
     _add_common(command, ["other", "local", "none"])
 
 
@@ -271,6 +273,15 @@ def _add_many(command):
     command.add_argument(
         "--output-dir", help="folder of the results (default: that of the input)"
     )
+
+
+def _add_noise(command):
+    for name, meaning in (
+        ("gain", "electrons per data unit, where there is no uncertainty"),
+        ("readnoise", "read noise in electron, likewise"),
+        ("saturation", "level in the data unit from which pixels are saturated"),
+    ):
+        command.add_argument(f"--{name}", type=_positive, help=f"{meaning} (matched)")
 
 
 def _add_grow(command):

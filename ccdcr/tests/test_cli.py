@@ -159,6 +159,10 @@ def test_stack(capsys):
     assert [line.split(":")[0] for line in out.splitlines()] == [
         f"{Path('new') / name}_crclean.fits" for name in "abc"
     ]
+    noise = "pair a.fits b.fits --gain 2 --readnoise 4 --saturation 60000 --overwrite"
+    assert run(noise, capsys)[0] == 0
+    header = CCDData.read("a_crclean.fits").meta
+    assert (header["CCRGAIN"], header["CCRRDN"], header["CCRSATUR"]) == (2, 4, 60000)
     shifted = "stack a.fits b.fits c.fits --shift 1 0 --shift 0 0 --overwrite"
     assert run(shifted, capsys)[0] == 0
     assert CCDData.read("b_crclean.fits").meta["CCRDY"] == 1
