@@ -27,7 +27,7 @@ from ccdcr.pixels.difference import overlap
 
 HEADING = (
     f"{'scene':30}{'cleaner':16}{'compl.':>7}{'sources':>8}{'purity':>7}{'false':>6}"
-    f"{'on src.':>8}{'bad':>7}{'pull':>6}{'bias':>6}{'flux':>6}{'> 2 s':>7}  warned"
+    f"{'on src.':>8}{'bad':>8}{'pull':>6}{'bias':>6}{'flux':>6}{'> 2 s':>7}  warned"
 )
 _INJECTED = 60  # footprints in each real exposure
 
@@ -93,7 +93,7 @@ def line(name, scores, warned=()):
     text = (
         f"{name}{mean('completeness'):7.3f}{mean('completeness_sources'):8.3f}"
         f"{mean('purity_near'):7.3f}{total('n_false_objects'):6.0f}"
-        f"{total('n_false_on_sources'):8.0f}{total('n_bad_left'):7.0f}"
+        f"{total('n_false_on_sources'):8.0f}{total('n_bad_left'):8.0f}"
         f"{mean('pull_width'):6.2f}{mean('bias'):6.2f}{mean('flux_rms'):6.2f}"
         f"{100 * mean('flux_changed'):6.1f}%  {len(warned) or ''}"
     )

@@ -49,6 +49,7 @@ class _Frame(NamedTuple):
     good: np.ndarray  # usable pixels
     image: np.ndarray  # with plausible values where not usable
     given: np.ndarray | None  # its variance, likewise
+    known: np.ndarray | None  # where the variance is a number
     saturated: np.ndarray | None
 
 
@@ -144,15 +145,17 @@ def _frame(ccd, unit, options):
     full = mask if level is None else good & (data >= level)
     image = data if unit == 1 else data * unit
     image = fill(image, good) if good.any() else np.zeros_like(image)
-    given = None
+    given = finite = None
     if ccd.uncertainty is not None:
-        noise = variance(ccd) * unit**2
-        known = good & np.isfinite(noise) & (noise > 0)
+        noise = variance(ccd)
+        finite = np.isfinite(noise)
+        noise *= unit**2
+        known = good & finite & (noise > 0)
         if np.count_nonzero(known) > _ENOUGH * np.count_nonzero(good):
             given = fill(noise, known).astype(image.dtype, copy=False)
         elif not good.any():  # then it does not matter
             given = np.ones_like(image)
-    return _Frame(ccd, unit, good, image, given, full)
+    return _Frame(ccd, unit, good, image, given, finite, full)
 
 
 def _parts(frames, shifts):
@@ -264,7 +267,7 @@ def _clean(own, frames, found, allowed, options):
         donors = found.donors
         if noise is not None:  # whose own noise is not known cannot give it
             donors = [
-                d if f.ccd.uncertainty is None else d & np.isfinite(variance(f.ccd))
+                d if f.known is None else d & f.known
                 for d, f in zip(donors, frames, strict=True)
             ]
         predicted, theirs = combine(
