@@ -126,11 +126,8 @@ def _checked(options, ccds):
 def _check_matched(method, options, ccds):
     """Options of the matched method; classic takes none of them."""
     if method == "classic":
-        for name in ("scale", "grow", "gain", "readnoise", "saturation"):
-            value = options[name]
-            if value is not None and not (isinstance(value, str) and value == "auto"):
-                msg = f"{name} must be left out with method='classic', got {value!r}"
-                raise ValueError(msg)
+        names = ("scale", "grow", "gain", "readnoise", "saturation")
+        _options.check_classic(names, options)
         return {}
     needed = all(ccd.uncertainty is None for ccd in ccds)
     gain, readnoise = _options.check_noise(
@@ -138,12 +135,9 @@ def _check_matched(method, options, ccds):
     )
     for ccd in ccds:
         _options.check_saturation(options["saturation"], ccd)
-    grow = options["grow"]
-    if grow is None or isinstance(grow, (bool, np.bool_)):
-        grow = 1 if grow is None else int(grow)
     return {
         "scales": _check_scale(options["scale"], len(ccds)),
-        "grow": _options.check_count("grow", grow, least=0),
+        "grow": _options.check_grow(options["grow"], 1),
         "gain": gain,
         "readnoise": readnoise,
     }

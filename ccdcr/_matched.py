@@ -19,6 +19,7 @@ from ccdcr._ccd import (
 )
 from ccdcr._health import density_on_sources, look_for_trouble
 from ccdcr._regions import describe
+from ccdcr.pixels.detect import choose
 from ccdcr.pixels.difference import middle_and_sigma, overlap
 from ccdcr.pixels.matched import match
 from ccdcr.pixels.median_network import box_median
@@ -308,18 +309,7 @@ def _selected(own, found, frame, allowed, options):
             "CCRNBIG": 0,
             "CCRNSUSP": 0,
         }
-    flagged = found.flagged[own]
-    labels, n = ndimage.label(flagged, _SQUARE)
-    keep = np.ones(n + 1, dtype=bool)
-    if options["max_size"] is not None:
-        keep = np.bincount(labels.ravel(), minlength=n + 1) <= options["max_size"]
-    n_big = n - np.count_nonzero(keep[1:])
-    if allowed is not None:
-        keep &= np.isin(np.arange(n + 1), labels[allowed])
-    keep[0] = False
-    chosen = keep[labels]
-    if allowed is not None:
-        chosen &= allowed
+    chosen, n_big = choose(found.flagged[own], allowed, options["max_size"])
     given = options["scales"] is not None
     return chosen, _measured(own, found, given) | {"CCRNBIG": n_big}
 

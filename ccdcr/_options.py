@@ -8,8 +8,11 @@ import numpy as np
 from astropy import units as u
 
 __all__ = [
+    "check_axis",
     "check_choice",
+    "check_classic",
     "check_count",
+    "check_grow",
     "check_max_size",
     "check_noise",
     "check_number",
@@ -53,6 +56,81 @@ def check_number(name, value, *, least=0.0, most=math.inf, positive=True):
         msg = f"{name} must be a finite number {limit}, got {value!r}"
         raise ValueError(msg)
     return number
+
+
+def check_axis(axis):
+    """
+    Refuse a `dispersion_axis` that is no axis of an image.
+
+    Parameters
+    ----------
+    axis : object
+        What the caller gave.
+
+    Returns
+    -------
+    axis : {0, 1, None}
+        The axis.
+    """
+    if axis is None:
+        return None
+    msg = (
+        "dispersion_axis must be 0 (wavelength along columns), 1 (along rows) or "
+        f"None, got {axis!r}"
+    )
+    try:
+        if isinstance(axis, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(axis)
+    except TypeError:
+        raise TypeError(msg) from None
+    if number not in (0, 1):
+        raise ValueError(msg)
+    return number
+
+
+def check_grow(grow, default):
+    """
+    Fill in and check how often neighbours are taken in.
+
+    Parameters
+    ----------
+    grow : int, bool or None
+        What the caller gave; None, and True, are the default.
+    default : int
+        That of the method.
+
+    Returns
+    -------
+    grow : int
+        The number.
+    """
+    if grow is None or grow is True:
+        return default
+    return 0 if grow is False else check_count("grow", grow, least=0)
+
+
+def check_classic(names, options):
+    """
+    Refuse options that the classic method does not take.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Their names.
+    options : dict
+        What the caller gave.
+
+    Raises
+    ------
+    ValueError
+        If one of them is neither None nor ``'auto'``.
+    """
+    for name in names:
+        value = options[name]
+        if value is not None and not (isinstance(value, str) and value == "auto"):
+            msg = f"{name} must be left out with method='classic', got {value!r}"
+            raise ValueError(msg)
 
 
 def check_thresholds(sigma_peak, sigma_tail, defaults):

@@ -1,37 +1,37 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """One exposure: what sticks out of its own median-filtered image is a cosmic ray."""
 
-import math
-
-import numpy as np
-
 from ccdcr import _options
-from ccdcr._ccd import FLAG_LOCAL, companion, repack, unpack, variance
+from ccdcr._ccd import companion
 from ccdcr._frames import check_ccd
-from ccdcr._log import check_add_keyword, detection_cards, record
+from ccdcr._log import check_add_keyword, record
+from ccdcr._median_classic import classic_median
+from ccdcr._median_matched import matched_median
 from ccdcr._regions import allowed_pixels, describe
-from ccdcr.exceptions import warn_if_quantised
-from ccdcr.pixels import filters
-from ccdcr.pixels.detect import above, hysteresis
-from ccdcr.pixels.difference import middle_and_sigma
-from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
+from ccdcr._single import tell
 
 __all__ = ["cosmicray_median"]
 
-_SIGMAS = (10, 3)  # the published thresholds of peaks and tails
+#: Thresholds of peaks and tails.
+_SIGMAS = {"classic": (10, 3), "matched": (5, 2.5)}
 
 
 def cosmicray_median(
     ccd,
     *,
     size=(5, 5),
-    method="classic",
+    method="matched",
     sigma_peak=None,
     sigma_tail=None,
+    grow=None,
     max_size=None,
     region=None,
     exclude=None,
+    dispersion_axis=None,
     reference=None,
+    gain=None,
+    readnoise=None,
+    saturation="auto",
     replacement="auto",
     add_keyword=True,
 ):
@@ -39,7 +39,8 @@ def cosmicray_median(
     Remove cosmic rays from one exposure by its difference from a smooth image.
 
     The smooth image is the exposure itself after a median filter, or a model that
-    you made. What sticks out of it is a cosmic ray.
+    you made. What sticks out of it, and is sharper than light can be, is a cosmic
+    ray.
 
     Parameters
     ----------
@@ -47,15 +48,19 @@ def cosmicray_median(
         The exposure, two-dimensional.
     size : tuple of int, optional
         ``(rows, columns)`` of the window of the median filter, odd or even. It
-        must be larger than the cosmic rays and smaller than what must survive.
-    method : {'classic'}, optional
-        ``'classic'``: one threshold for the whole difference image, as in the
-        teareduce cookbook.
+        must be larger than the cosmic rays are wide.
+    method : {'matched', 'classic'}, optional
+        ``'matched'``: by the noise of each pixel, with a test of the contrast that
+        lets stars live. ``'classic'``: one threshold for the whole difference image,
+        as in the teareduce cookbook; it cuts stars and lines.
     sigma_peak, sigma_tail : float, optional
-        A pixel is a peak if the difference exceeds its median by more than
-        ``sigma_peak`` robust standard deviations, and belongs to the tail of that
-        peak if it is connected with it (through edges, not corners) by pixels
-        that exceed ``sigma_tail``. Default: 10 and 3.
+        A pixel is a peak if it exceeds the smooth image by more than
+        ``sigma_peak`` standard deviations, and belongs to the tail of that
+        peak if it is connected with it by pixels
+        that exceed ``sigma_tail``. Default: 5 and 2.5 (matched), 10 and 3 (classic).
+    grow : int, optional
+        How often neighbours that stick out by 2 sigma of what is around are taken
+        in; 0 for never. Default: 2. Not for classic.
     max_size : int, optional
         Detections of more pixels are left alone. Default: no limit.
     region, exclude : optional
@@ -63,14 +68,31 @@ def cosmicray_median(
         tuple of two slices in numpy order, a boolean array, a region of the
         ``regions`` package (sky regions need a WCS), or a list of these.
         Statistics are taken over all pixels all the same.
+    dispersion_axis : {0, 1}, optional
+        For long-slit spectra: the numpy axis along which wavelength runs, 1 if it
+        runs along rows. What goes on along the slit (sky lines) and along the
+        dispersion (continua) is subtracted first and put back at the end. Not for
+        classic. Default: an image.
     reference : `~astropy.nddata.CCDData` or `~numpy.ndarray`, optional
         A model of the exposure without cosmic rays, of the same shape, to be
         used in place of the filtered image (``size`` is then not used). An array
         without a unit is in that of the data.
-    replacement : {'auto', 'median', 'local', None}, optional
-        ``'median'``, which is also ``'auto'``: the smooth image or reference, plus
-        the median difference from it. ``'local'``: a Gaussian-weighted mean of
-        good neighbours. None: value and uncertainty stay, only the mask tells.
+    gain : float or `~astropy.units.Quantity`, optional
+        Electrons per data unit, for the noise if the frame has no uncertainty. For
+        data in electron it can only be 1. Not for classic.
+    readnoise : float or `~astropy.units.Quantity`, optional
+        Read noise in electron, for the noise if the frame has no uncertainty. Not for
+        classic.
+    saturation : float, `~astropy.units.Quantity`, bool array, 'auto' or None, optional
+        Level in the data unit from which pixels are saturated, or the saturated
+        pixels: the stars around them are left alone. ``'auto'``: the card SATURATE or
+        SATLEVEL if the unit is adu, else the largest number of integer data, else
+        none. Not for classic.
+    replacement : {'auto', 'local', 'median', None}, optional
+        ``'local'``: a Gaussian-weighted mean of good neighbours, on plain sky of those
+        that are not beside a cosmic ray. ``'median'``: the smooth image or reference
+        (classic: plus the median difference from it). None: value and uncertainty
+        stay, only the mask tells. ``'auto'``: local (matched), median (classic).
     add_keyword : bool, None or dict, optional
         True: what was done is written into the meta. False or None: nothing is
         written. A dict: its items are written instead.
@@ -92,39 +114,65 @@ def cosmicray_median(
     astropy.units.UnitsError
         If units do not fit.
 
+    Warns
+    -----
+    CosmicRayWarning
+        If more than 1 % of the pixels were flagged, the noise does not fit the frame,
+        or stars are nearly as sharp as cosmic rays.
+
     See Also
     --------
     cosmicray_pair, cosmicray_lacosmic, cosmicray_report
 
     Notes
     -----
-    With :math:`d = I - \mathrm{med}(I)`, :math:`m` its median and
+    Matched. With the smooth image :math:`S`, the variance :math:`V_0` that pixels have at
+    the level of their surroundings, and :math:`M_n` a median of :math:`n \times n`
+    pixels, a peak has
+
+    .. math:: z = \frac{I - S}{\sqrt{V_0}} > 5 \quad\mathrm{and}\quad
+              \frac{z}{F} > 3.3, \qquad
+              F = \max\left(\frac{M_3 - M_7(M_3)}{\sqrt{V_0}}, \frac{1}{2}\right),
+
+    tails have half of both. :math:`F` is the fine structure of LACosmic [1]_: light is
+    spread over neighbours and has it. Flagged pixels take the smooth value and the
+    search is repeated, up to three times. With ``dispersion_axis`` the limit is 4. Where
+    stars of the frame themselves reach more than half of the limit (FWHM of about 2
+    pixels and less), it is raised to twice their contrast. Large hits are completed
+    where their outline falls off within a pixel.
+
+    The noise is, in this order: the uncertainty of the frame; ``gain`` and
+    ``readnoise``; the scatter between neighbouring pixels, one number for the whole
+    frame. Where a part of a frame scatters more than that, the larger noise is used to
+    detect.
+
+    Classic. With :math:`d = I - S`, :math:`m` its median and
     :math:`s = 0.7413\,(p_{75} - p_{25})`, cosmic rays exceed :math:`m + 10 s` at the
     peak and :math:`m + 3 s` in the tail, and are replaced by
-    :math:`\mathrm{med}(I) + m`.
+    :math:`S + m`. The method is that of ``cr2images`` of teareduce [2]_ with
+    ``median_size``. Three things differ: masks and non-finite pixels are
+    honoured, integers become floating numbers, and outside ``region`` nothing is
+    changed even where a cosmic ray reaches out of it. It uses edges, not corners, to
+    connect pixels.
 
-    The variance of a replaced pixel is that of a median of the good neighbours in
-    the window, :math:`\frac{\pi}{2} \sum V / n^2`, plus their scatter about the new
-    value beyond their own noise. A pixel without a good neighbour in the window
-    keeps its value, and its uncertainty becomes infinite. With ``reference`` it is
-    the uncertainty of the reference, infinite if that has none.
+    The variance of a replaced pixel is that of the mean of its good neighbours
+    (or of their median, :math:`\frac{\pi}{2} \sum V / n^2`), plus their scatter about
+    the new value beyond their own noise. A pixel without a good neighbour keeps its
+    value, and its uncertainty becomes infinite. With a ``reference`` and
+    ``'median'`` it is the uncertainty of the reference, infinite if that has none.
 
     Pixels that are masked or not finite are never flagged, replaced, or read, by
-    the filter or otherwise. A frame without uncertainty gets none.
+    the filter or otherwise. Saturated stars and 4 pixels around are read and not
+    examined (matched). A frame without uncertainty gets none.
 
-    A median filter also cuts the tops of stars and of emission lines that are
-    narrower than the window: use two exposures (`cosmicray_pair`) where there are
-    two, keep lines out with ``exclude``, or choose a window that is long along
-    them.
-
-    The method is that of ``cr2images`` of teareduce [1]_ with ``median_size``. Three
-    things differ, for the promises made above: masks and non-finite pixels are
-    honoured, integers become floating numbers, and outside ``region`` nothing is
-    changed even where a cosmic ray reaches out of it.
+    No method that has one exposure only is safe where stars are narrower than 2
+    pixels FWHM: use two (`cosmicray_pair`) where there are two. Emission knots that are
+    compact along the slit, too, are the stars of spectra.
 
     References
     ----------
-    .. [1] Cardiel N., teareduce cookbook, "Automatic Cosmic Ray Removal in Double
+    .. [1] van Dokkum, P. G. 2001, PASP, 113, 1420, doi:10.1086/323894
+    .. [2] Cardiel N., teareduce cookbook, "Automatic Cosmic Ray Removal in Double
        Exposures".
 
     Examples
@@ -135,86 +183,79 @@ def cosmicray_median(
     >>> rng = np.random.default_rng(1)
     >>> ccd = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
     >>> ccd.data[20, 10:13] += 2000
-    >>> cleaned = ccdcr.cosmicray_median(ccd, size=(9, 3))
+    >>> cleaned = ccdcr.cosmicray_median(ccd)
     >>> print(cleaned.mask.sum())
     3
     """
     check_ccd(ccd, "ccd")
-    size = _options.check_pair_of_integers("size", size)
-    _options.check_choice("method", method, ("classic",))
-    sigmas = _options.check_thresholds(sigma_peak, sigma_tail, _SIGMAS)
-    max_size = _options.check_max_size(max_size)
-    choices = ("auto", "median", "local", None)
-    _options.check_choice("replacement", replacement, choices)
-    replacement = "median" if replacement == "auto" else replacement
+    options = {
+        "size": _options.check_pair_of_integers("size", size),
+        "sigma_peak": sigma_peak,
+        "sigma_tail": sigma_tail,
+        "grow": grow,
+        "max_size": _options.check_max_size(max_size),
+        "dispersion_axis": dispersion_axis,
+        "gain": gain,
+        "readnoise": readnoise,
+        "saturation": saturation,
+        "replacement": replacement,
+    }
+    options = _checked(method, options, ccd)
     check_add_keyword(add_keyword)
     allowed = allowed_pixels(region, exclude, ccd)
     model = None if reference is None else companion("reference", reference, ccd)
-
-    data, usable = unpack(ccd)
-    examined = usable if model is None else usable & model[1]
-    smooth = filters.median(data, size, usable) if model is None else model[0]
-    with np.errstate(over="ignore", invalid="ignore"):
-        difference = data - smooth
-    examined = examined & np.isfinite(difference)
-    level, sigma = middle_and_sigma(difference[examined])
-    peak, tail = (above(difference, level + s * sigma) & examined for s in sigmas)
-    found = hysteresis(peak, tail, allowed=allowed, max_size=max_size)
-    warn_if_quantised(sigma, found.flagged.sum(), examined)
-
-    values = variances = None
-    if replacement is not None:
-        values = smooth[found.flagged] + np.float64(level)
-        values, variances = _replace(
-            ccd, data, usable, found.flagged, size, values, model, replacement
-        )
-    if allowed is not None:
-        examined &= allowed
-    out, counts = repack(
-        ccd, found.flagged, values, variances, bit=FLAG_LOCAL, not_examined=~examined
-    )
+    clean = {"matched": matched_median, "classic": classic_median}[method]
+    out, measured, cautions = clean(ccd, model, allowed, options)
     cards = {
         "CCRMETH": method,
         "CCRSIZEY": size[0] if model is None else None,
         "CCRSIZEX": size[1] if model is None else None,
         "CCRREF": "median filter" if model is None else "reference given",
-        "CCRPEAK": sigmas[0],
-        "CCRTAIL": sigmas[1],
-        "CCRMAXSZ": max_size,
-        "CCRREG": describe(region, data.shape),
-        "CCREXCL": describe(exclude, data.shape),
-        "CCRREPL": replacement,
-        "CCRNOISE": "none made" if ccd.uncertainty is None else "uncertainty",
-        "CCRLEVEL": level,
-        "CCRSIGMA": sigma,
-        **detection_cards(found),
-        **counts,
+        "CCRPEAK": options["sigmas"][0],
+        "CCRTAIL": options["sigmas"][1],
+        "CCRMAXSZ": options["max_size"],
+        "CCRREG": describe(region, ccd.data.shape),
+        "CCREXCL": describe(exclude, ccd.data.shape),
+        "CCRREPL": options["replacement"],
+        "CCRWARN": tell(cautions),
+        **measured,
     }
     record(out, ccd, "cosmicray_median", cards, add_keyword)
     return out
 
 
-def _replace(ccd, data, usable, flagged, size, values, model, replacement):
-    """
-    New values of the flagged pixels, and their variances.
-
-    Those of the filtered image are judged by the good pixels of their window.
-    """
-    noise = None if ccd.uncertainty is None else variance(ccd)
-    donors = usable & ~flagged
-    if replacement == "local":
-        return from_neighbours(data, noise, donors, flagged, GAUSSIAN)
-    if model is None:
-        return from_neighbours(
-            data,
-            noise,
-            donors,
-            flagged,
-            np.ones(size),
-            values=values,
-            efficiency=math.pi / 2,
-        )
-    _, _, variances = model
-    if variances is None:
-        return values, np.full(values.size, np.inf)
-    return values, np.nan_to_num(variances[flagged], nan=np.inf, posinf=np.inf)
+def _checked(method, options, ccd):
+    """All options with their defaults filled in."""
+    _options.check_choice("method", method, tuple(_SIGMAS))
+    replacement = options["replacement"]
+    choices = ("auto", "median", "local", None)
+    _options.check_choice("replacement", replacement, choices)
+    if replacement == "auto":
+        replacement = "local" if method == "matched" else "median"
+    checked = {
+        "sigmas": _options.check_thresholds(
+            options["sigma_peak"], options["sigma_tail"], _SIGMAS[method]
+        ),
+        "replacement": replacement,
+    }
+    if method == "classic":
+        names = ("grow", "dispersion_axis", "gain", "readnoise", "saturation")
+        _options.check_classic(names, options)
+        return options | checked
+    gain, readnoise = _options.check_noise(
+        options["gain"],
+        options["readnoise"],
+        ccd.unit,
+        needed=ccd.uncertainty is None,
+    )
+    _options.check_saturation(options["saturation"], ccd)
+    return (
+        options
+        | checked
+        | {
+            "gain": gain,
+            "readnoise": readnoise,
+            "grow": _options.check_grow(options["grow"], 2),
+            "axis": _options.check_axis(options["dispersion_axis"]),
+        }
+    )

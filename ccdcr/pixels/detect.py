@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from ccdcr.pixels.filters import windows
 
-__all__ = ["Detection", "above", "hysteresis", "not_beside_sources"]
+__all__ = ["Detection", "above", "choose", "hysteresis", "not_beside_sources"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 
@@ -85,6 +85,40 @@ def hysteresis(peak, tail, *, allowed=None, max_size=None):
         flagged &= allowed
     n_too_large = n_wanted - np.count_nonzero(keep)
     return Detection(flagged, n_peaks, n_tails, n_too_large)
+
+
+def choose(flagged, allowed, max_size):
+    """
+    Keep what reaches into a region, and is not too large.
+
+    Parameters
+    ----------
+    flagged : 2D bool `~numpy.ndarray`
+        What was found; pixels that touch, also at corners, are one.
+    allowed : 2D bool `~numpy.ndarray` or None
+        Where pixels may be flagged; None is everywhere.
+    max_size : int or None
+        Largest group that is kept, in pixels.
+
+    Returns
+    -------
+    flagged : 2D bool `~numpy.ndarray`
+        Pixels that are kept.
+    n_too_large : int
+        Groups that were left alone for their size.
+    """
+    if allowed is None and max_size is None:
+        return flagged, 0
+    labels, n = ndimage.label(flagged, _SQUARE)
+    keep = np.ones(n + 1, dtype=bool)
+    if max_size is not None:
+        keep = np.bincount(labels.ravel(), minlength=n + 1) <= max_size
+    n_too_large = n - np.count_nonzero(keep[1:])
+    if allowed is None:
+        allowed = np.ones_like(flagged)
+    keep &= np.isin(np.arange(n + 1), labels[allowed])
+    keep[0] = False
+    return keep[labels] & allowed, n_too_large
 
 
 def not_beside_sources(hits, gaps, image, variance):

@@ -10,7 +10,8 @@ __all__ = ["box_median"]
 
 _LARGEST = 81  # pixels of a box; for larger ones scipy is as fast
 _STRIP = 1 << 16  # bytes of a strip of the image: all that is in work stays in cache
-_PAD = {"reflect": "symmetric", "nearest": "edge"}  # scipy's names, and numpy's
+# scipy's names, and numpy's
+_PAD = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect"}
 
 
 def box_median(image, size, mode="reflect"):
@@ -24,7 +25,7 @@ def box_median(image, size, mode="reflect"):
     size : tuple of int
         Rows and columns of the box. Of an even number of pixels the upper of the
         middle two is taken.
-    mode : {'reflect', 'nearest'}, optional
+    mode : {'reflect', 'nearest', 'mirror'}, optional
         How the image goes on beyond its edges.
 
     Returns

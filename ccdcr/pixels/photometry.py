@@ -12,12 +12,16 @@ __all__ = [
     "expected_variance",
     "flux_scale",
     "local_level",
+    "noise_factor",
     "photon_slope",
     "photon_transfer",
 ]
 
 _BINS, _IN_BIN = 8, 50  # of brightness; pixels in each, at least
 _LIMITS = 0.05, 20.0  # of a flux scale that can be believed
+_MEDIAN = 0.6745  # of the absolute value of a normal variable
+_NOISIER = 1.15  # from where on a part of an image has a noise factor of its own
+_LEAST = 100  # pixels to measure the scatter of a difference with
 
 
 def photon_slope(image, variance, usable):
@@ -212,3 +216,37 @@ def photon_transfer(first, second, sigma, usable, step=0.0):
     excess = scatter**2 - (1 + scale**2) * sigma**2
     slope = max(np.percentile(excess / level, 25), 0.0)
     return float(slope) / (1 + scale)
+
+
+def noise_factor(difference, variance, use, step=0.0):
+    """
+    Measure how much a difference scatters, compared with its noise.
+
+    Parameters
+    ----------
+    difference, variance : 2D `~numpy.ndarray`
+        The difference and its variance.
+    use : 2D bool `~numpy.ndarray`
+        Pixels that count.
+    step : float, optional
+        Between values, if these are quantised.
+
+    Returns
+    -------
+    factor : float
+        Of the whole image; 1 if it cannot be measured.
+    local : 2D `~numpy.ndarray` or float
+        The same, and larger where there is more noise than is known.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pulls = dithered(difference[use], step) / np.sqrt(variance[use])
+    factor = middle_and_sigma(pulls[np.isfinite(pulls)])[1]
+    if not (factor > 0 and pulls.size >= _LEAST) or (step and factor < 1):
+        factor = 1.0  # quantised noise has no wings that could be too wide
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pulls = np.abs(difference) / np.sqrt(variance)
+    known = use & np.isfinite(pulls)
+    if not known.any():
+        return factor, factor
+    local = local_level(pulls, known, worst=True) / _MEDIAN
+    return factor, np.where(local > _NOISIER * factor, local, factor)

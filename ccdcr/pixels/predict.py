@@ -5,11 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ccdcr.pixels.difference import middle_and_sigma
 from ccdcr.pixels.guard import measure_guard
 from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.noise import dithered, quantisation_step
-from ccdcr.pixels.photometry import expected_variance, local_level, photon_slope
+from ccdcr.pixels.noise import quantisation_step
+from ccdcr.pixels.photometry import (
+    expected_variance,
+    local_level,
+    noise_factor,
+    photon_slope,
+)
 
 __all__ = [
     "Exposure",
@@ -20,10 +24,7 @@ __all__ = [
     "predict_each_other",
 ]
 
-_MEDIAN = 0.6745  # of the absolute value of a normal variable
-_NOISIER = 1.15  # from where on a part of an image has a noise factor of its own
 _LOW = 5.0  # sigma below its surroundings that a pixel may be dead
-_LEAST = 100  # pixels to measure the scatter of the difference with
 
 
 class Exposure(NamedTuple):
@@ -138,17 +139,6 @@ def predict_each_other(first, second, scale, flagged, *, final):
     return predictions
 
 
-def _local_factor(difference, variance, use, factor):
-    """Scatter over noise, larger where there is more noise than is known."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pulls = np.abs(difference) / np.sqrt(variance)
-    known = use & np.isfinite(pulls)
-    if not known.any():
-        return factor
-    local = local_level(pulls, known, worst=True) / _MEDIAN
-    return np.where(local > _NOISIER * factor, local, factor)
-
-
 def _middle(a, b, c):
     """Median of three, pixel by pixel."""
     return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
@@ -158,12 +148,8 @@ def _judge(image, value, noise, donated, usable, use, step, *, final):
     """Noise factor, guard and significance of a prediction."""
     difference = image - value
     variance = noise + donated
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pulls = dithered(difference[use], step) / np.sqrt(variance[use])
-    factor = middle_and_sigma(pulls[np.isfinite(pulls)])[1]
-    if not (factor > 0 and pulls.size >= _LEAST) or (step and factor < 1):
-        factor = 1.0  # quantised noise has no wings that could be too wide
-    variance *= _local_factor(difference, variance, use, factor) ** 2
+    factor, local = noise_factor(difference, variance, use, step)
+    variance *= local**2
     guard = measure_guard(image, value, variance, noise, usable, ~use, final=final)
     variance += guard.variance
     with np.errstate(divide="ignore", invalid="ignore"):

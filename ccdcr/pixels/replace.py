@@ -14,7 +14,15 @@ GAUSSIAN = np.exp(-0.5 * (_OFFSET[:, None] ** 2 + _OFFSET**2))
 
 
 def from_neighbours(
-    image, variance, donors, where, weights, *, values=None, efficiency=1.0
+    image,
+    variance,
+    donors,
+    where,
+    weights,
+    *,
+    values=None,
+    efficiency=1.0,
+    caution=1.0,
 ):
     """
     Replace pixels by a mean of their neighbours, or judge a given replacement.
@@ -40,6 +48,8 @@ def from_neighbours(
         then only their variance is computed.
     efficiency : float, optional
         Variance of that other estimator relative to the mean (pi/2: median).
+    caution : float, optional
+        Weight of the scatter that the noise does not explain.
 
     Returns
     -------
@@ -75,7 +85,7 @@ def from_neighbours(
         scatter = (w * (pixels - new[part, None]) ** 2).sum(axis=1)
         explained = (w * noise).sum(axis=1) * (1 + np.sqrt(2 * (w**2).sum(axis=1)))
         excess = np.maximum(scatter - explained, 0.0)
-        new_variance[part] = np.where(lone, np.inf, error + excess)
+        new_variance[part] = np.where(lone, np.inf, error + caution * excess)
     return new, new_variance
 
 

@@ -1,0 +1,148 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The matched median method on a frame: noise of each pixel, contrast, skirts."""
+
+import numpy as np
+
+from ccdcr._ccd import FLAG_LOCAL, repack, unpack, variance
+from ccdcr._median_classic import from_window
+from ccdcr._options import check_saturation
+from ccdcr._single import caution_of_many, measure_noise
+from ccdcr.pixels.detect import choose
+from ccdcr.pixels.noise import quantisation_step, scale_to_unity
+from ccdcr.pixels.replace import fill
+from ccdcr.pixels.saturation import around_saturated
+from ccdcr.pixels.single import find_sharp
+from ccdcr.pixels.skirt import fill_from_beyond, take_in_skirts
+from ccdcr.pixels.slit import variance_of_lines_and_traces
+
+__all__ = ["matched_median"]
+
+_NARROW = 5.0  # least contrast from which on the user should know
+
+
+def matched_median(ccd, model, allowed, options):
+    """
+    Clean a frame by its significant and sharp difference from its median filter.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        The checked frame.
+    model : tuple or None
+        Values, usable pixels and variances of a model, in place of the filter.
+    allowed : 2D bool `~numpy.ndarray` or None
+        Where pixels may be flagged.
+    options : dict
+        ``size``, ``sigmas``, ``max_size``, ``grow``, ``axis``, ``gain``,
+        ``readnoise``, ``saturation``, ``replacement``.
+
+    Returns
+    -------
+    out : `~astropy.nddata.CCDData`
+        The result.
+    cards : dict
+        What was measured.
+    cautions : dict
+        What to warn of, by a word for the header.
+    """
+    data, usable = unpack(ccd)
+    level, mask, how = check_saturation(options["saturation"], ccd)
+    noise = measure_noise(ccd, data, usable, options["gain"], options["readnoise"])
+    examined = usable & ~around_saturated(data, usable, level, mask)
+    if model is not None:
+        examined &= model[1]
+    if not examined.any():
+        flagged, found = np.zeros_like(examined), None
+        unit, image = 1.0, data
+    else:
+        unit = scale_to_unity(data, usable, noise.variance)
+        image, scaled = _plausible(data, usable, noise.variance, unit)
+        found = find_sharp(
+            image,
+            scaled,
+            usable,
+            examined,
+            size=options["size"],
+            sigmas=options["sigmas"],
+            axis=options["axis"],
+            reference=None if model is None else _filled(model, unit, image.dtype),
+        )
+        flagged = take_in_skirts(
+            image - found.model, found.variance, found.hits, examined, options["grow"]
+        )
+    flagged, n_too_large = choose(flagged, allowed, options["max_size"])
+    values = variances = None
+    if options["replacement"] is not None and found is not None:
+        values, variances = _replace(
+            ccd, noise, examined & ~flagged, flagged, image, unit, found, model, options
+        )
+    if allowed is not None:
+        examined = examined & allowed
+    out, counts = repack(
+        ccd, flagged, values, variances, bit=FLAG_LOCAL, not_examined=~examined
+    )
+    cautions = noise.cautions | _cautions(flagged, examined, found, options)
+    cards = {
+        "CCRGROW": options["grow"],
+        "CCRDISP": options["axis"],
+        "CCRGAIN": options["gain"],
+        "CCRRDN": options["readnoise"],
+        "CCRSATUR": level,
+        "CCRSATHO": how,
+        "CCRNOISE": noise.source,
+        "CCRNBIG": n_too_large,
+        **counts,
+    }
+    if found is not None:
+        cards |= {
+            "CCRNOISF": found.noise_factor,
+            "CCRCONTR": found.contrast,
+            "CCRNPEAK": found.n_peaks,
+        }
+    return out, cards, cautions
+
+
+def _plausible(data, usable, noise, unit):
+    """The image without gaps, and its variance, such that the noise is about 1."""
+    image = fill(data if unit == 1 else data * data.dtype.type(unit), usable)
+    noise = (noise * unit**2).astype(image.dtype)
+    if not noise.any():  # what cannot be resolved is the noise of a constant frame
+        noise += 1e-12 * (float(np.abs(image).max()) or 1.0) ** 2
+    return image, noise + quantisation_step(image, usable) ** 2 / 12
+
+
+def _filled(model, unit, dtype):
+    values, usable, _ = model
+    return (fill(values, usable) * unit).astype(dtype)
+
+
+def _replace(ccd, noise, donors, flagged, image, unit, found, model, options):
+    """New values of the flagged pixels, and their variances if there are any."""
+    given = noise.variance if ccd.uncertainty is None else variance(ccd)
+    if options["replacement"] == "median":
+        values = found.smooth[flagged] / np.float64(unit)
+        values, variances = from_window(
+            unpack(ccd)[0], given, donors, flagged, options["size"], values, model
+        )
+    else:
+        values, variances = fill_from_beyond(
+            image - found.model, given * unit**2, found.variance, donors, flagged
+        )
+        if options["axis"] is not None:
+            values += found.model[flagged]
+            variances += variance_of_lines_and_traces(found.variance[flagged])
+        values, variances = values / unit, variances / unit**2
+    return values, None if ccd.uncertainty is None else variances
+
+
+def _cautions(flagged, examined, found, options):
+    cautions = caution_of_many(
+        np.count_nonzero(flagged), examined, options["axis"] is not None
+    )
+    if found is not None and found.contrast > _NARROW:
+        cautions["sharp"] = (
+            f"stars are nearly as sharp as cosmic rays (least contrast raised to "
+            f"{found.contrast:.1f}): the fainter and broader cosmic rays were left, and "
+            "some stars may be harmed; two exposures (cosmicray_pair) are safe"
+        )
+    return cautions

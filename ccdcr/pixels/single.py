@@ -1,0 +1,171 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The matched median: what sticks out of a single exposure, and is too sharp for light."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ccdcr.pixels.detect import not_beside_sources
+from ccdcr.pixels.median_network import box_median
+from ccdcr.pixels.photometry import (
+    expected_variance,
+    local_level,
+    noise_factor,
+    photon_slope,
+)
+from ccdcr.pixels.slit import lines_and_traces
+
+__all__ = ["Single", "find_sharp"]
+
+_SQUARE = np.ones((3, 3), dtype=bool)
+_CONTRAST = {False: 3.3, True: 4.0}  # of an image, of a spectrum less its lines
+_TAIL = 0.5  # contrast of a tail, relative to that of a peak
+_FAINTEST = 0.5  # fine structure that noise alone makes, sigma
+_ROUNDS = 3  # each uncovers what the cosmic rays of the former had hidden
+_CROSS = ndimage.generate_binary_structure(2, 1)
+_PLATEAU, _LARGE = 10.0, 6  # sigma and pixels of a hit that is completed by its outline
+_DROP, _ALL_AROUND = 0.15, 0.8  # what is left one pixel outside; on that part of it
+# The least contrast is raised where stars are narrow. These are known by light in all
+# eight neighbours, which 97 % of cosmic rays do not have.
+_BRIGHT = 50.0  # sigma of a peak of which the neighbours can be judged
+_ROUND = 0.05  # of the peak, that is in its faintest neighbour
+_FEWEST, _SHARE = 10, 0.08  # round ones among the bright peaks, if these are stars
+_SAFE = 2.0  # contrast of cosmic rays over that of stars
+
+
+class Single(NamedTuple):
+    """What was found in one exposure."""
+
+    hits: np.ndarray
+    n_peaks: int
+    model: np.ndarray | float  # lines and traces; 0 for images
+    smooth: np.ndarray  # the exposure without hits, filtered
+    variance: np.ndarray  # at the expected level
+    noise_factor: float
+    contrast: float
+    measured: bool  # whether stars have raised the contrast
+
+
+def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, reference):
+    """
+    Find what sticks out of the smooth image more than out of the fine structure.
+
+    Parameters
+    ----------
+    image, variance : 2D `~numpy.ndarray`
+        The exposure and its variance, plausible ones also where not usable.
+    usable, examined : 2D bool `~numpy.ndarray`
+        Pixels that count; those of them that may be flagged.
+    size : tuple of int
+        Rows and columns of the median that makes the smooth image.
+    sigmas : tuple of float
+        Of peaks and of tails.
+    axis : {0, 1, None}
+        Along which wavelength runs; None for images.
+    reference : 2D `~numpy.ndarray` or None
+        A model in place of the smooth image.
+
+    Returns
+    -------
+    single : Single
+        What was found.
+
+    Notes
+    -----
+    As in LACosmic the fine structure is a median of 3 x 3 pixels less the median of
+    7 x 7 of that: light is spread over neighbours and has it, a sharp hit has not.
+    """
+    model = 0.0 if axis is None else lines_and_traces(image, usable, axis)
+    flat = image - model
+    clean, hits = flat.copy(), np.zeros(image.shape, dtype=bool)
+    noise = contrast = None
+    for _ in range(_ROUNDS):
+        smooth = _smooth(clean, size, model, reference)
+        if noise is None:
+            expected, factor = _noise(image, variance, usable, smooth + model)
+            noise = np.sqrt(expected)
+        excess = (flat - smooth) / noise
+        structure, broad = _fine_structure(clean, noise)
+        ratio = excess / structure
+        if contrast is None:
+            contrast, measured = _least_contrast(
+                flat, broad, ratio, noise, examined, axis is not None
+            )
+        peak = (excess > sigmas[0]) & (ratio > contrast) & examined
+        tail = (excess > sigmas[1]) & (ratio > _TAIL * contrast) & examined
+        new = ndimage.binary_propagation(peak, _SQUARE, mask=tail | peak | hits)
+        if not (new & ~hits).any():
+            break
+        hits |= new
+        clean[hits] = smooth[hits]
+    hits |= _plateaus(flat - local_level(flat, usable), noise, hits) & examined
+    hits = not_beside_sources(hits, ~usable, image, expected)
+    n_peaks = ndimage.label(hits, _SQUARE)[1]
+    smooth = _smooth(np.where(hits, smooth, flat), size, model, reference)
+    return Single(
+        hits, n_peaks, model, smooth + model, expected, factor, contrast, measured
+    )
+
+
+def _smooth(clean, size, model, reference):
+    if reference is not None:
+        return reference - model
+    return box_median(clean, size, "mirror")
+
+
+def _noise(image, variance, usable, smooth):
+    """Variance at the expected level, and the scatter over it."""
+    around = box_median(image, (5, 5), "mirror")
+    low, high = np.minimum(smooth, around), np.maximum(smooth, around)
+    level = np.clip(image, low, high)  # the middle one of three
+    slope = photon_slope(image, variance, usable)
+    known = variance[usable] if usable.any() else variance
+    floor = 0.1 * float(np.median(known))
+    expected = expected_variance(image, variance, level, slope, floor)
+    factor, local = noise_factor(image - smooth, expected, usable)
+    expected *= np.maximum(local, 1.0) ** 2  # a median follows its own pixel a little
+    return np.maximum(expected, np.finfo(expected.dtype).tiny), factor
+
+
+def _plateaus(height, noise, hits):
+    """
+    Complete large hits of which a median sees no more than the corners.
+
+    Their inner parts look like sources; but all around, the charge ends within a pixel.
+    """
+    groups, n = ndimage.label(height > _PLATEAU * noise, _SQUARE)
+    top = ndimage.maximum(height, groups, np.arange(n + 1)) if n else np.zeros(1)
+    core = (groups > 0) & (height > 0.5 * top[groups])
+    lowest = ndimage.minimum_filter(height, footprint=_CROSS, mode="mirror")
+    edge = core & (lowest <= 0.5 * top[groups])
+    size, n_edge, n_sharp, n_hits = (
+        np.bincount(groups[mask], minlength=n + 1)
+        for mask in (core, edge, edge & (lowest < _DROP * height), core & hits)
+    )
+    large = (size >= _LARGE) & (n_hits > 0) & (n_sharp >= _ALL_AROUND * n_edge)
+    return core & large[groups]
+
+
+def _fine_structure(clean, noise):
+    """What is a few pixels wide, in sigma; and what is broader than that."""
+    middle = box_median(clean, (3, 3), "mirror")
+    broad = box_median(middle, (7, 7), "mirror")
+    return np.maximum((middle - broad) / noise, _FAINTEST), broad
+
+
+def _least_contrast(flat, broad, ratio, noise, examined, spectrum):
+    """Contrast from which on a peak is sharper than the stars of this frame."""
+    least = _CONTRAST[spectrum]
+    height = flat - broad
+    top = (flat == ndimage.maximum_filter(flat, 3)) & examined
+    top &= height > _BRIGHT * noise
+    at = np.nonzero(top)
+    if spectrum or at[0].size < _FEWEST:
+        return least, False
+    faintest = ndimage.minimum_filter(height, 3, mode="mirror")[at]
+    stars = faintest > _ROUND * height[at]
+    if stars.sum() < max(_FEWEST, _SHARE * stars.size):
+        return least, False
+    of_stars = _SAFE * float(np.median(ratio[at][stars]))
+    return max(least, of_stars), of_stars > least
