@@ -6,7 +6,7 @@ import numpy as np
 from ccdcr._ccd import FLAG_LOCAL, repack, unpack, variance
 from ccdcr._median_classic import from_window
 from ccdcr._options import check_saturation
-from ccdcr._single import caution_of_many, measure_noise
+from ccdcr._single import caution_of_many, caution_of_stars, measure_noise
 from ccdcr.pixels.detect import choose
 from ccdcr.pixels.noise import quantisation_step, scale_to_unity
 from ccdcr.pixels.replace import fill
@@ -16,8 +16,6 @@ from ccdcr.pixels.skirt import fill_from_beyond, take_in_skirts
 from ccdcr.pixels.slit import variance_of_lines_and_traces
 
 __all__ = ["matched_median"]
-
-_NARROW = 5.0  # least contrast from which on the user should know
 
 
 def matched_median(ccd, model, allowed, options):
@@ -136,13 +134,12 @@ def _replace(ccd, noise, donors, flagged, image, unit, found, model, options):
 
 
 def _cautions(flagged, examined, found, options):
-    cautions = caution_of_many(
-        np.count_nonzero(flagged), examined, options["axis"] is not None
-    )
-    if found is not None and found.contrast > _NARROW:
-        cautions["sharp"] = (
-            f"stars are nearly as sharp as cosmic rays (least contrast raised to "
-            f"{found.contrast:.1f}): the fainter and broader cosmic rays were left, and "
-            "some stars may be harmed; two exposures (cosmicray_pair) are safe"
+    numbers = np.count_nonzero(flagged), np.count_nonzero(examined)
+    cautions = caution_of_many(*numbers, options["axis"] is not None, least=50)
+    if found is not None:
+        cautions |= caution_of_stars(
+            found.contrast,
+            f"the least contrast was raised to {found.contrast:.1f}, so that fainter "
+            "and broader cosmic rays were left, and some stars may be harmed",
         )
     return cautions

@@ -13,10 +13,20 @@ from ccdcr.pixels.noise import photon_variance, scatter
 from ccdcr.pixels.photometry import noise_factor
 from ccdcr.pixels.replace import fill
 
-__all__ = ["Noise", "caution_of_many", "measure_noise", "tell"]
+__all__ = [
+    "Noise",
+    "caution_of_many",
+    "caution_of_stars",
+    "centre",
+    "measure_noise",
+    "tell",
+]
 
-_FACTORS = 0.7, 1.5  # of the scatter over the noise, that need no warning
-_MANY = 100, 0.01  # flagged pixels that need none, at least, and as a part
+_FACTORS = 1 / 3, 3.0  # of the scatter over the noise, that need no warning
+_NO_SKY = 1.3, 3.0  # such factors, and sigma of a median of zero, if a sky is gone
+_NARROW = 5.0  # least contrast from which on the user should know
+_MANY = 0.01  # part of the pixels that may be flagged without one
+_ENOUGH = 1024  # rows and columns
 _FLOOR = 0.1  # of the typical variance: less is not believed
 
 
@@ -58,7 +68,8 @@ def measure_noise(ccd, data, usable, gain, readnoise):
         if typical > 0:
             noise = np.maximum(fill(given, known), _FLOOR * typical)
             factor = _scatter_over_noise(data, noise, usable)
-            return Noise(noise, "uncertainty", _caution_of_noise(factor))
+            caution = _caution_of_noise(factor, "its uncertainty says")
+            return Noise(noise, "uncertainty", caution)
         if usable.any():
             cautions["uncertainty"] = (
                 "the uncertainties are mostly zero or not numbers: the noise is "
@@ -66,23 +77,48 @@ def measure_noise(ccd, data, usable, gain, readnoise):
             )
     elif gain is not None and readnoise is not None:
         noise = photon_variance(data, usable, gain, readnoise)
-        factor = _scatter_over_noise(data, noise, usable)
-        source = "gain and readnoise"
-        if factor > _FACTORS[1]:
-            noise += (factor**2 - 1) * np.median(noise[usable])
-            source += ", and scatter"
-            cautions["noise"] = (
-                f"the frame scatters {factor:.2f} times as much as gain and readnoise "
-                "say (has its sky been subtracted?): the noise that is missing was "
-                "added everywhere"
-            )
-        return Noise(noise, source, cautions)
+        return _with_sky(data, usable, noise)
     noise = np.full(data.shape, scatter(data, usable) ** 2)
     return Noise(noise, "scatter of neighbouring pixels", cautions)
 
 
+def centre(shape):
+    """
+    Cut out the middle of an image, which is enough to measure what all of it has.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the image.
+
+    Returns
+    -------
+    part : tuple of slice
+        At most 1024 of each.
+    """
+    starts = [max(0, (n - _ENOUGH) // 2) for n in shape]
+    return tuple(slice(start, start + _ENOUGH) for start in starts)
+
+
+def _with_sky(data, usable, noise):
+    """Add the noise of a sky that has been subtracted."""
+    source, what = "gain and readnoise", "gain and readnoise say"
+    factor = _scatter_over_noise(data, noise, usable)
+    sigma = factor * np.sqrt(np.median(noise[usable])) if usable.any() else 0.0
+    least, zero = _NO_SKY
+    if factor > least and abs(np.median(data[usable])) < zero * sigma:
+        missing = (factor**2 - 1) * np.median(noise[usable])
+        caution = (
+            f"the frame scatters {factor:.2f} times as much as {what}, as if its sky "
+            "had been subtracted: the noise that is missing was added everywhere"
+        )
+        return Noise(noise + missing, f"{source}, and scatter", {"noise": caution})
+    return Noise(noise, source, _caution_of_noise(factor, what))
+
+
 def _scatter_over_noise(data, noise, usable):
     """Scatter about a median filter, over the noise; 1 where there is none."""
+    data, noise, usable = (image[centre(data.shape)] for image in (data, noise, usable))
     if not (usable.any() and noise.any()):
         return 1.0
     image = fill(data, usable)
@@ -91,16 +127,16 @@ def _scatter_over_noise(data, noise, usable):
     return noise_factor(rest, noise, usable)[0]
 
 
-def _caution_of_noise(factor):
+def _caution_of_noise(factor, what):
     if _FACTORS[0] <= factor <= _FACTORS[1]:
         return {}
     return {
-        "noise": f"the frame scatters {factor:.2f} times as much as its uncertainty "
-        "says: what is found and the new uncertainties may be wrong"
+        "noise": f"the frame scatters {factor:.2f} times as much as {what}: what is "
+        "found and the new uncertainties may be wrong"
     }
 
 
-def caution_of_many(n_flagged, examined, spectrum):
+def caution_of_many(n_flagged, n_examined, spectrum, *, least):
     """
     Say what may be wrong if a large part of a frame was flagged.
 
@@ -108,24 +144,50 @@ def caution_of_many(n_flagged, examined, spectrum):
     ----------
     n_flagged : int
         Pixels that were flagged.
-    examined : 2D bool `~numpy.ndarray`
+    n_examined : int
         Pixels that were looked at.
     spectrum : bool
         Whether the dispersion axis was given.
+    least : int
+        Flagged pixels that need no warning, however small the frame.
 
     Returns
     -------
     cautions : dict
         Empty, or a sentence that names remedies, by a word for the header.
     """
-    n = max(1, np.count_nonzero(examined))
-    if n_flagged <= max(_MANY[0], _MANY[1] * n):
+    if n_flagged <= max(least, _MANY * n_examined):
         return {}
     spectra = "" if spectrum else "give dispersion_axis for spectra, "
+    share = n_flagged / n_examined
     return {
-        "many": f"{n_flagged / n:.1%} of the pixels were flagged, more than cosmic rays "
-        f"usually hit: mask hot pixels first (from a dark, or ccdproc.ccdmask), {spectra}"
-        "check the noise, and use two exposures (cosmicray_pair) where stars are narrow"
+        "many": f"{share:.1%} of the pixels were flagged, more than cosmic rays use to "
+        f"hit: mask hot pixels first (from a dark, or ccdproc.ccdmask), {spectra}check "
+        "the noise, and use two exposures (cosmicray_pair) where stars are narrow"
+    }
+
+
+def caution_of_stars(contrast, advice):
+    """
+    Say that stars are narrow.
+
+    Parameters
+    ----------
+    contrast : float
+        Least contrast that is safe for them.
+    advice : str
+        What that means.
+
+    Returns
+    -------
+    cautions : dict
+        Empty, or a sentence by a word for the header.
+    """
+    if contrast < _NARROW:
+        return {}
+    return {
+        "sharp": f"stars are nearly as sharp as cosmic rays: {advice}; two exposures "
+        "(cosmicray_pair) are safe"
     }
 
 

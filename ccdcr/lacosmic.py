@@ -2,7 +2,6 @@
 """One exposure: LACosmic, as astroscrappy does it, around which traps are closed."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -10,43 +9,29 @@ from scipy import ndimage
 from ccdcr import _options
 from ccdcr._ccd import FLAG_LOCAL, companion, repack, unpack, variance
 from ccdcr._frames import check_ccd
+from ccdcr._lacosmic_options import (
+    CARDS,
+    CLEANTYPES,
+    check_detection,
+    check_fine_structure,
+)
 from ccdcr._log import check_add_keyword, record
 from ccdcr._regions import allowed_pixels, describe
-from ccdcr.pixels.detect import not_beside_sources
-from ccdcr.pixels.noise import photon_variance, scale_to_unity, scatter
-from ccdcr.pixels.replace import GAUSSIAN, fill, from_neighbours
+from ccdcr._single import caution_of_many, caution_of_stars, centre, measure_noise, tell
+from ccdcr.pixels.detect import choose, not_beside_sources
+from ccdcr.pixels.median_network import box_median
+from ccdcr.pixels.noise import scale_to_unity
+from ccdcr.pixels.replace import fill, from_neighbours
 from ccdcr.pixels.saturation import around_saturated
+from ccdcr.pixels.single import contrast_of_stars, expected_noise
+from ccdcr.pixels.skirt import fill_from_beyond, take_in_skirts
+from ccdcr.pixels.slit import lines_and_traces, variance_of_lines_and_traces
 
 __all__ = ["cosmicray_lacosmic"]
 
 _BORDER = 10  # astroscrappy does not search borders, and fails on tiny images
+_SHARP_STARS = 20.0  # objlim that is meant for them
 _SQUARE = np.ones((3, 3), dtype=bool)
-_OFFSET = np.arange(-2, 3)
-_DISTANCE = np.hypot(_OFFSET[:, None], _OFFSET)
-#: For each way of astroscrappy to fill a cosmic ray: the weights of the 5 x 5
-#: neighbours, and the variance relative to a mean with these weights. Its fourth
-#: way, 'median', reads memory that was never written (1.2 and 1.3).
-_CLEANTYPES = {
-    "meanmask": (np.ones((5, 5)), 1.0),
-    "medmask": (np.ones((5, 5)), math.pi / 2),
-    "idw": (1 / np.maximum(_DISTANCE, 1) * (_DISTANCE > 0), 1.0),
-}
-
-
-_CARDS = {
-    "sigclip": "CCRSCLIP",
-    "sigfrac": "CCRSFRAC",
-    "objlim": "CCROBJL",
-    "niter": "CCRNITER",
-    "sepmed": "CCRSEPM",
-    "cleantype": "CCRCLEAN",
-    "fsmode": "CCRFSMOD",
-    "psfmodel": "CCRPSFM",
-    "psffwhm": "CCRPSFW",
-    "psfsize": "CCRPSFS",
-    "psfk": "CCRPSFK",
-    "psfbeta": "CCRPSFB",
-}
 
 
 def cosmicray_lacosmic(
@@ -60,6 +45,8 @@ def cosmicray_lacosmic(
     readnoise=None,
     saturation="auto",
     inbkg=None,
+    dispersion_axis=None,
+    grow=None,
     replacement="auto",
     sepmed=True,
     cleantype="meanmask",
@@ -108,10 +95,20 @@ def cosmicray_lacosmic(
     inbkg : `~astropy.nddata.CCDData` or `~numpy.ndarray`, optional
         A model of the background (sky lines, continuum) without cosmic rays, of
         the shape of the data; an array without a unit is in that of the data.
+    dispersion_axis : {0, 1}, optional
+        For long-slit spectra: the numpy axis along which wavelength runs, 1 if it
+        runs along rows. What goes on along the slit (sky lines) and along the
+        dispersion (continua) is subtracted first and put back at the end, in place
+        of ``inbkg``. Default: an image.
+    grow : int, optional
+        How often neighbours of cosmic rays that stick out by 2 sigma of what is around
+        are taken in: astroscrappy leaves the faint rims. 2 is a good number.
+        Default: 0, never.
     replacement : {'auto', 'lacosmic', 'local', None}, optional
-        ``'lacosmic'``, which is also ``'auto'``: what astroscrappy puts there.
-        ``'local'``: a Gaussian-weighted mean of good neighbours. None: value and
-        uncertainty stay, only the mask tells.
+        ``'lacosmic'``: what astroscrappy puts there.
+        ``'local'``: a Gaussian-weighted mean of good neighbours, on plain sky of those
+        that are not beside a cosmic ray. None: value and uncertainty stay, only the
+        mask tells. ``'auto'``: lacosmic, and local with ``grow``.
     sepmed : bool, optional
         Use separable medians: about 3 times faster, nearly the same result.
     cleantype : {'meanmask', 'medmask', 'idw'}, optional
@@ -153,6 +150,12 @@ def cosmicray_lacosmic(
         If shapes or options do not fit.
     astropy.units.UnitsError
         If units do not fit.
+
+    Warns
+    -----
+    CosmicRayWarning
+        If more than 1 % of the pixels were flagged, the noise does not fit the frame,
+        or stars are too sharp for ``objlim``.
 
     See Also
     --------
@@ -200,91 +203,146 @@ def cosmicray_lacosmic(
     [ True  True  True] adu
     """
     check_ccd(ccd, "ccd")
-    options = _check_detection(sigclip, sigfrac, objlim, niter, sepmed, cleantype)
-    options |= _check_fine_structure(fsmode, psfmodel, psffwhm, psfsize, psfk, psfbeta)
+    options = check_detection(sigclip, sigfrac, objlim, niter, sepmed, cleantype)
+    options |= check_fine_structure(fsmode, psfmodel, psffwhm, psfsize, psfk, psfbeta)
     choices = ("auto", "lacosmic", "local", None)
     _options.check_choice("replacement", replacement, choices)
-    replacement = "lacosmic" if replacement == "auto" else replacement
+    grow = _options.check_grow(grow, 0)
+    if replacement == "auto":
+        replacement = "local" if grow else "lacosmic"
     check_add_keyword(add_keyword)
     gain, readnoise = _options.check_noise(
         gain, readnoise, ccd.unit, needed=ccd.uncertainty is None
     )
     level, saturated, saturation_source = _options.check_saturation(saturation, ccd)
+    axis = _options.check_axis(dispersion_axis)
+    if axis is not None and inbkg is not None:
+        msg = "inbkg must be left out with dispersion_axis, got both"
+        raise ValueError(msg)
     background = None if inbkg is None else _check_background(inbkg, ccd)
     allowed = allowed_pixels(region, exclude, ccd)
 
-    data, usable = unpack(ccd)
-    noise = None if ccd.uncertainty is None else variance(ccd)
-    model = _noise_model(data, usable, noise, gain, readnoise, background)
-    with np.errstate(over="ignore"):
-        usable &= np.isfinite((data * model.scale).astype(np.float32))
-    examined = usable & ~around_saturated(data, usable, level, saturated)
-    wide = ndimage.binary_opening(~examined, np.ones((2, 2)))
-    examined &= ~ndimage.binary_dilation(wide, _SQUARE)  # astroscrappy is blind there
-    hits, clean = _astroscrappy(data, usable, examined, background, model, options)
-    flagged = hits if allowed is None else hits & allowed
-
-    donors = examined & ~hits
-    if level is not None:
-        donors &= data < level
-    values, variances = None, None
-    if replacement == "local":
-        values, variances = from_neighbours(data, noise, donors, flagged, GAUSSIAN)
-    elif replacement == "lacosmic":
-        near = ndimage.binary_dilation(~usable, np.ones((5, 5)))
-        values, variances = _judge(data, noise, donors, flagged, clean, near, cleantype)
-    if allowed is not None:
-        examined &= allowed
-    out, counts = repack(
-        ccd, flagged, values, variances, bit=FLAG_LOCAL, not_examined=~examined
-    )
+    settings = {
+        "grow": grow,
+        "axis": axis,
+        "gain": gain,
+        "readnoise": readnoise,
+        "level": level,
+        "saturated": saturated,
+        "replacement": replacement,
+    }
+    out, measured, cautions = _clean(ccd, allowed, background, settings, options)
     cards = {
         "CCRMETH": "LACosmic (astroscrappy)",
-        **{_CARDS[key]: value for key, value in options.items()},
+        **{CARDS[key]: value for key, value in options.items()},
         "CCRPSFK": None if psfk is None else "image given",
         "CCRINBKG": None if inbkg is None else "image given",
+        "CCRGROW": grow,
+        "CCRDISP": axis,
         "CCRGAIN": gain,
         "CCRRDN": readnoise,
         "CCRSATUR": level,
         "CCRSATHO": saturation_source,
-        "CCRREG": describe(region, data.shape),
-        "CCREXCL": describe(exclude, data.shape),
+        "CCRREG": describe(region, ccd.data.shape),
+        "CCREXCL": describe(exclude, ccd.data.shape),
         "CCRREPL": replacement,
-        "CCRNOISE": model.source,
-        "CCRNOBJ": ndimage.label(flagged, _SQUARE)[1],
-        **counts,
+        "CCRWARN": tell(cautions),
+        **measured,
     }
     record(out, ccd, "cosmicray_lacosmic", cards, add_keyword)
     return out
 
 
-def _judge(data, noise, donors, flagged, clean, near, cleantype):
-    """
-    New values of astroscrappy, and their variances.
+def _clean(ccd, allowed, background, settings, options):
+    """Clean a checked frame; what was measured for its header, and what to warn of."""
+    data, usable = unpack(ccd)
+    noise = measure_noise(ccd, data, usable, settings["gain"], settings["readnoise"])
+    scale, arguments = _noise_arguments(data, usable, noise, background, settings)
+    with np.errstate(over="ignore"):
+        usable &= np.isfinite((data * scale).astype(np.float32))
+    examined = usable & ~around_saturated(
+        data, usable, settings["level"], settings["saturated"]
+    )
+    wide = ndimage.binary_opening(~examined, np.ones((2, 2)))
+    examined &= ~ndimage.binary_dilation(wide, _SQUARE)  # astroscrappy is blind there
+    lines = 0.0
+    if settings["axis"] is not None and usable.any():
+        lines = lines_and_traces(fill(data, usable), usable, settings["axis"])
+    hits, clean, expected = np.zeros_like(usable), data, noise.variance
+    if examined.any():
+        images = data - lines, usable, examined, background, noise.variance
+        hits, clean = _astroscrappy(images, scale, arguments | options)
+        clean += lines
+    if settings["grow"] and hits.any():
+        image = fill(data, usable)
+        smooth = lines + box_median(image - lines, (5, 5), "mirror")
+        expected, _ = expected_noise(image, noise.variance, usable, smooth)
+        hits = take_in_skirts(image - lines, expected, hits, examined, settings["grow"])
+    flagged, _ = choose(hits, allowed, None)
+    values = variances = None
+    if settings["replacement"] is not None:
+        donors = examined & ~hits
+        if settings["level"] is not None:
+            donors &= data < settings["level"]
+        images = data, lines, expected, clean, ~usable
+        values, variances = _replace(ccd, images, donors, flagged, settings, options)
+    if allowed is not None:
+        examined = examined & allowed
+    out, counts = repack(
+        ccd, flagged, values, variances, bit=FLAG_LOCAL, not_examined=~examined
+    )
+    numbers = counts["CCRNPIX"], np.count_nonzero(examined)
+    spectrum = settings["axis"] is not None
+    cautions = noise.cautions | caution_of_many(*numbers, spectrum, least=1000)
+    if not spectrum and hits.any() and options["objlim"] < _SHARP_STARS:
+        cautions |= _caution_of_stars(data, noise.variance, usable, options["objlim"])
+    return out, {"CCRNOISE": noise.source, **counts}, cautions
 
-    Near bad pixels it has read what was filled in for them: there the mean of the
-    good neighbours, with the same weights, is taken.
-    """
-    weights, efficiency = _CLEANTYPES[cleantype]
-    own, _ = from_neighbours(data, None, donors, flagged, weights)
-    values = np.where(near[flagged], own, clean[flagged])
-    return from_neighbours(
-        data, noise, donors, flagged, weights, values=values, efficiency=efficiency
+
+def _caution_of_stars(data, noise, usable, objlim):
+    """Look at the centre of the frame."""
+    part = centre(data.shape)
+    data, noise, usable = (image[part] for image in (data, noise, usable))
+    if not usable.any():
+        return {}
+    return caution_of_stars(
+        contrast_of_stars(fill(data, usable), noise, usable),
+        f"with objlim={objlim:g} many of them are taken for cosmic rays (raise it to "
+        "20 and more)",
     )
 
 
-class _NoiseModel(NamedTuple):
-    """The noise, in the words of astroscrappy."""
-
-    scale: float  # the image is multiplied with it first
-    arguments: dict
-    variance: np.ndarray  # in the square of the data unit
-    source: str
-
-
-def _noise_model(data, usable, given, gain, readnoise, background):
+def _replace(ccd, images, donors, flagged, settings, options):
     """
-    Choose where the noise comes from.
+    New values of the flagged pixels, and their variances if there are any.
+
+    Near bad pixels astroscrappy has read what was filled in for them, and it has not
+    cleaned what was grown: there the mean of the good neighbours, with the same
+    weights, is taken.
+    """
+    data, lines, expected, clean, bad = images
+    given = None if ccd.uncertainty is None else variance(ccd)
+    if settings["replacement"] == "local":
+        noise = expected if given is None else given
+        values, variances = fill_from_beyond(
+            data - lines, noise, expected, donors, flagged
+        )
+        if settings["axis"] is not None:
+            values += np.broadcast_to(lines, data.shape)[flagged]
+            variances += variance_of_lines_and_traces(expected[flagged])
+        return values, None if given is None else variances
+    weights, efficiency = CLEANTYPES[options["cleantype"]]
+    near = ndimage.binary_dilation(bad, np.ones((5, 5))) | (clean == data)
+    own, _ = from_neighbours(data, None, donors, flagged, weights)
+    values = np.where(near[flagged], own, clean[flagged])
+    return from_neighbours(
+        data, given, donors, flagged, weights, values=values, efficiency=efficiency
+    )
+
+
+def _noise_arguments(data, usable, noise, background, settings):
+    """
+    The noise, in the words of astroscrappy; and what the image is multiplied with.
 
     With a variance the scale of the image is free. It is made such that the noise
     is about 1: astroscrappy holds variances below 1e-5 for zero, which a frame in
@@ -292,30 +350,21 @@ def _noise_model(data, usable, given, gain, readnoise, background):
     then the scale is the gain, or if that is not known, what makes the noise of the
     background all photon noise.
     """
-    known = usable if given is None else usable & np.isfinite(given)
-    typical = np.median(given[known]) if given is not None and known.any() else 0.0
-    if typical > 0:
-        source = "uncertainty"
-        noise = np.maximum(fill(given, known), 0.1 * typical)
-    elif gain is not None and readnoise is not None:
-        arguments = {"gain": gain, "readnoise": readnoise}
-        noise = photon_variance(data, usable, gain, readnoise)
-        return _NoiseModel(1.0, arguments, noise, "gain and readnoise")
-    else:
-        source = "scatter of neighbouring pixels"
-        noise = np.full(data.shape, scatter(data, usable) ** 2)
+    gain, readnoise = settings["gain"], settings["readnoise"]
+    if noise.source == "gain and readnoise" and settings["axis"] is None:
+        return 1.0, {"gain": gain, "readnoise": readnoise}
     if background is None:
-        scale = scale_to_unity(data, usable, noise)
+        scale = scale_to_unity(data, usable, noise.variance)
     elif gain is not None:
         scale = gain
     else:
         light = np.median(background)
-        scale = light / np.median(noise) if light > 0 and noise.any() else 1.0
-    arguments = {"gain": 1.0, "invar": noise * scale**2}
-    return _NoiseModel(scale, arguments, noise, source)
+        photons = light > 0 and noise.variance.any()
+        scale = light / np.median(noise.variance) if photons else 1.0
+    return scale, {"gain": 1.0, "invar": noise.variance * scale**2}
 
 
-def _astroscrappy(data, usable, examined, background, model, options):
+def _astroscrappy(images, scale, arguments):
     """
     Call astroscrappy on a frame that has no borders and no bad pixels.
 
@@ -323,96 +372,30 @@ def _astroscrappy(data, usable, examined, background, model, options):
     """
     import astroscrappy
 
-    if not examined.any():
-        return np.zeros(data.shape, dtype=bool), data
+    data, usable, examined, background, variance = images
     sky = 0.0 if background is None else background
     image = fill(data - sky, usable) + sky
-    arguments = dict(options)
-    for name, value in model.arguments.items():
-        arguments[name] = _padded(value) if name == "invar" else value
+    if "invar" in arguments:
+        arguments["invar"] = _padded(arguments["invar"])
     if background is not None:
-        arguments["inbkg"] = _padded(background * model.scale)
+        arguments["inbkg"] = _padded(background * scale)
     # astroscrappy grows this mask by one pixel, and is blind there: bad pixels that
     # stand alone or in a line are filled instead, so that hits beside them are found
     wide = ndimage.binary_opening(_padded(~examined, bool), _SQUARE)
     inmask = ndimage.binary_erosion(wide, _SQUARE)
     with np.errstate(all="ignore"):
         hits, clean = astroscrappy.detect_cosmics(
-            _padded(image * model.scale), inmask=inmask, satlevel=math.inf, **arguments
+            _padded(image * scale), inmask=inmask, satlevel=math.inf, **arguments
         )
     inside = np.s_[_BORDER:-_BORDER, _BORDER:-_BORDER]
-    hits = not_beside_sources(hits[inside] & examined, ~usable, image, model.variance)
-    return hits, clean[inside] / np.float64(model.scale)
+    hits = not_beside_sources(hits[inside] & examined, ~usable, image, variance)
+    return hits, clean[inside] / np.float64(scale)
 
 
 def _padded(image, dtype=np.float32):
     with np.errstate(over="ignore"):
         padded = np.pad(image, _BORDER, mode="reflect").astype(dtype)
     return np.ascontiguousarray(padded)
-
-
-def _check_detection(sigclip, sigfrac, objlim, niter, sepmed, cleantype):
-    _options.check_choice("cleantype", cleantype, tuple(_CLEANTYPES))
-    if not isinstance(sepmed, (bool, np.bool_)):
-        msg = f"sepmed must be True or False, got {sepmed!r}"
-        raise TypeError(msg)
-    return {
-        "sigclip": _options.check_number("sigclip", sigclip),
-        "sigfrac": _options.check_number("sigfrac", sigfrac, most=1.0),
-        "objlim": _options.check_number("objlim", objlim),
-        "niter": _options.check_count("niter", niter),
-        "sepmed": bool(sepmed),
-        "cleantype": cleantype,
-    }
-
-
-def _check_fine_structure(fsmode, psfmodel, psffwhm, psfsize, psfk, psfbeta):
-    """Options of the point source: only those that were given, and that are used."""
-    _options.check_choice("fsmode", fsmode, ("median", "convolve"))
-    given = {
-        "psfmodel": psfmodel,
-        "psffwhm": psffwhm,
-        "psfsize": psfsize,
-        "psfk": psfk,
-        "psfbeta": psfbeta,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
-    if given and fsmode != "convolve":
-        msg = f"{', '.join(given)} must come with fsmode='convolve', got {fsmode!r}"
-        raise ValueError(msg)
-    if psfk is not None and len(given) > 1:
-        others = ", ".join(name for name in given if name != "psfk")
-        msg = f"psfk must come without options of a model, got {others}, too"
-        raise ValueError(msg)
-    if psfbeta is not None and psfmodel != "moffat":
-        msg = f"psfbeta must come with psfmodel='moffat', got {psfmodel!r}"
-        raise ValueError(msg)
-    if psfmodel is not None:
-        models = ("gauss", "gaussx", "gaussy", "moffat")
-        _options.check_choice("psfmodel", psfmodel, models)
-    for name in {"psffwhm", "psfbeta"} & set(given):
-        given[name] = _options.check_number(name, given[name])
-    if psfsize is not None and _options.check_count("psfsize", psfsize) % 2 == 0:
-        msg = f"psfsize must be odd, got {psfsize!r}"
-        raise ValueError(msg)
-    if psfk is not None:
-        given["psfk"] = _check_kernel(psfk)
-    return {"fsmode": fsmode, **given}
-
-
-def _check_kernel(psfk):
-    kernel = np.asarray(psfk)
-    if kernel.dtype.kind not in "iuf":
-        msg = f"psfk must be an array of numbers, got dtype {kernel.dtype}"
-        raise TypeError(msg)
-    odd = kernel.ndim == 2 and all(length % 2 for length in kernel.shape)
-    if not (odd and np.isfinite(kernel).all()):
-        msg = (
-            "psfk must be two-dimensional, odd in both directions and finite, "
-            f"got shape {kernel.shape}"
-        )
-        raise ValueError(msg)
-    return np.ascontiguousarray(kernel, dtype=np.float32)
 
 
 def _check_background(inbkg, ccd):

@@ -126,9 +126,9 @@ def cosmicray_median(
 
     Notes
     -----
-    Matched. With the smooth image :math:`S`, the variance :math:`V_0` that pixels have at
-    the level of their surroundings, and :math:`M_n` a median of :math:`n \times n`
-    pixels, a peak has
+    Matched. With the smooth image :math:`S`, the variance :math:`V_0` that pixels have
+    at the level of their surroundings, and :math:`M_n` a median of
+    :math:`n \times n` pixels, a peak has
 
     .. math:: z = \frac{I - S}{\sqrt{V_0}} > 5 \quad\mathrm{and}\quad
               \frac{z}{F} > 3.3, \qquad
@@ -136,9 +136,9 @@ def cosmicray_median(
 
     tails have half of both. :math:`F` is the fine structure of LACosmic [1]_: light is
     spread over neighbours and has it. Flagged pixels take the smooth value and the
-    search is repeated, up to three times. With ``dispersion_axis`` the limit is 4. Where
-    stars of the frame themselves reach more than half of the limit (FWHM of about 2
-    pixels and less), it is raised to twice their contrast. Large hits are completed
+    search is repeated, up to three times. With ``dispersion_axis`` the limit is 4.
+    Where stars of the frame themselves reach more than half of the limit (FWHM of about
+    2 pixels and less), it is raised to twice their contrast. Large hits are completed
     where their outline falls off within a pixel.
 
     The noise is, in this order: the uncertainty of the frame; ``gain`` and

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The matched median: what sticks out of a single exposure, and is too sharp for light."""
+"""The matched median: what sticks out of an exposure, and is too sharp for light."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from ccdcr.pixels.photometry import (
 )
 from ccdcr.pixels.slit import lines_and_traces
 
-__all__ = ["Single", "find_sharp"]
+__all__ = ["Single", "contrast_of_stars", "expected_noise", "find_sharp"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _CONTRAST = {False: 3.3, True: 4.0}  # of an image, of a spectrum less its lines
@@ -43,8 +43,40 @@ class Single(NamedTuple):
     smooth: np.ndarray  # the exposure without hits, filtered
     variance: np.ndarray  # at the expected level
     noise_factor: float
-    contrast: float
-    measured: bool  # whether stars have raised the contrast
+    contrast: float  # least one of peaks; stars may have raised it
+
+
+def expected_noise(image, variance, usable, smooth):
+    """
+    Find the variance that pixels have at the level of their surroundings.
+
+    Parameters
+    ----------
+    image, variance : 2D `~numpy.ndarray`
+        An exposure and its variance, plausible ones also where not usable.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count.
+    smooth : 2D `~numpy.ndarray`
+        What the exposure is like without cosmic rays.
+
+    Returns
+    -------
+    variance : 2D `~numpy.ndarray`
+        At the middle one of the pixel, the median of 5 x 5 around it, and the smooth
+        image; larger where the image scatters more than that.
+    factor : float
+        The scatter over the noise, of the whole image.
+    """
+    around = box_median(image, (5, 5), "mirror")
+    low, high = np.minimum(smooth, around), np.maximum(smooth, around)
+    level = np.clip(image, low, high)  # the middle one of three
+    slope = photon_slope(image, variance, usable)
+    known = variance[usable] if usable.any() else variance
+    floor = 0.1 * float(np.median(known))
+    expected = expected_variance(image, variance, level, slope, floor)
+    factor, local = noise_factor(image - smooth, expected, usable)
+    expected *= np.maximum(local, 1.0) ** 2  # a median follows its own pixel a little
+    return np.maximum(expected, np.finfo(expected.dtype).tiny), factor
 
 
 def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, reference):
@@ -83,15 +115,16 @@ def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, referen
     for _ in range(_ROUNDS):
         smooth = _smooth(clean, size, model, reference)
         if noise is None:
-            expected, factor = _noise(image, variance, usable, smooth + model)
+            expected, factor = expected_noise(image, variance, usable, smooth + model)
             noise = np.sqrt(expected)
         excess = (flat - smooth) / noise
         structure, broad = _fine_structure(clean, noise)
         ratio = excess / structure
         if contrast is None:
-            contrast, measured = _least_contrast(
-                flat, broad, ratio, noise, examined, axis is not None
-            )
+            contrast = _CONTRAST[axis is not None]
+            if axis is None:
+                stars = _contrast_of_stars(flat, broad, ratio, noise, examined)
+                contrast = max(contrast, _SAFE * stars)
         peak = (excess > sigmas[0]) & (ratio > contrast) & examined
         tail = (excess > sigmas[1]) & (ratio > _TAIL * contrast) & examined
         new = ndimage.binary_propagation(peak, _SQUARE, mask=tail | peak | hits)
@@ -103,29 +136,13 @@ def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, referen
     hits = not_beside_sources(hits, ~usable, image, expected)
     n_peaks = ndimage.label(hits, _SQUARE)[1]
     smooth = _smooth(np.where(hits, smooth, flat), size, model, reference)
-    return Single(
-        hits, n_peaks, model, smooth + model, expected, factor, contrast, measured
-    )
+    return Single(hits, n_peaks, model, smooth + model, expected, factor, contrast)
 
 
 def _smooth(clean, size, model, reference):
     if reference is not None:
         return reference - model
     return box_median(clean, size, "mirror")
-
-
-def _noise(image, variance, usable, smooth):
-    """Variance at the expected level, and the scatter over it."""
-    around = box_median(image, (5, 5), "mirror")
-    low, high = np.minimum(smooth, around), np.maximum(smooth, around)
-    level = np.clip(image, low, high)  # the middle one of three
-    slope = photon_slope(image, variance, usable)
-    known = variance[usable] if usable.any() else variance
-    floor = 0.1 * float(np.median(known))
-    expected = expected_variance(image, variance, level, slope, floor)
-    factor, local = noise_factor(image - smooth, expected, usable)
-    expected *= np.maximum(local, 1.0) ** 2  # a median follows its own pixel a little
-    return np.maximum(expected, np.finfo(expected.dtype).tiny), factor
 
 
 def _plateaus(height, noise, hits):
@@ -154,18 +171,40 @@ def _fine_structure(clean, noise):
     return np.maximum((middle - broad) / noise, _FAINTEST), broad
 
 
-def _least_contrast(flat, broad, ratio, noise, examined, spectrum):
-    """Contrast from which on a peak is sharper than the stars of this frame."""
-    least = _CONTRAST[spectrum]
+def _contrast_of_stars(flat, broad, ratio, noise, examined):
+    """
+    Contrast of stars, if there are any that are known to be some; else 0.
+
+    Cosmic rays that light all of their neighbours are not more than 4 % of all.
+    """
     height = flat - broad
     top = (flat == ndimage.maximum_filter(flat, 3)) & examined
     top &= height > _BRIGHT * noise
     at = np.nonzero(top)
-    if spectrum or at[0].size < _FEWEST:
-        return least, False
     faintest = ndimage.minimum_filter(height, 3, mode="mirror")[at]
     stars = faintest > _ROUND * height[at]
-    if stars.sum() < max(_FEWEST, _SHARE * stars.size):
-        return least, False
-    of_stars = _SAFE * float(np.median(ratio[at][stars]))
-    return max(least, of_stars), of_stars > least
+    enough = stars.sum() >= max(_FEWEST, _SHARE * stars.size)
+    return float(np.median(ratio[at][stars])) if enough else 0.0
+
+
+def contrast_of_stars(image, variance, usable):
+    """
+    Measure how sharp the stars of a frame are.
+
+    Parameters
+    ----------
+    image, variance : 2D `~numpy.ndarray`
+        An exposure and its variance, plausible ones also where not usable.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count.
+
+    Returns
+    -------
+    contrast : float
+        Least contrast that is safe for them, as `find_sharp` uses it.
+    """
+    smooth = box_median(image, (5, 5), "mirror")
+    noise = np.sqrt(expected_noise(image, variance, usable, smooth)[0])
+    structure, broad = _fine_structure(image, noise)
+    ratio = (image - smooth) / noise / structure
+    return _SAFE * _contrast_of_stars(image, broad, ratio, noise, usable)
