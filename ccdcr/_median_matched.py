@@ -7,7 +7,7 @@ from ccdcr._ccd import FLAG_LOCAL, repack, unpack, variance
 from ccdcr._median_classic import from_window
 from ccdcr._options import check_saturation
 from ccdcr._single import caution_of_many, caution_of_stars, measure_noise
-from ccdcr.pixels.detect import choose
+from ccdcr.pixels.detect import choose, left_alone
 from ccdcr.pixels.noise import quantisation_step, scale_to_unity
 from ccdcr.pixels.replace import fill
 from ccdcr.pixels.saturation import around_saturated
@@ -46,11 +46,12 @@ def matched_median(ccd, model, allowed, options):
     data, usable = unpack(ccd)
     level, mask, how = check_saturation(options["saturation"], ccd)
     noise = measure_noise(ccd, data, usable, options["gain"], options["readnoise"])
-    examined = usable & ~around_saturated(data, usable, level, mask)
+    star = around_saturated(data, usable, level, mask)
+    examined = usable & ~star
     if model is not None:
         examined &= model[1]
     if not examined.any():
-        flagged, found = np.zeros_like(examined), None
+        flagged, suspects, found = np.zeros_like(examined), examined, None
         unit, image = 1.0, data
     else:
         unit = scale_to_unity(data, usable, noise.variance)
@@ -65,19 +66,38 @@ def matched_median(ccd, model, allowed, options):
             axis=options["axis"],
             reference=None if model is None else _filled(model, unit, image.dtype),
         )
+        suspects = left_alone(found.hits, usable, star)
         flagged = take_in_skirts(
-            image - found.model, found.variance, found.hits, examined, options["grow"]
+            image - found.model,
+            found.variance,
+            found.hits & ~suspects,
+            examined & ~suspects,
+            options["grow"],
         )
     flagged, n_too_large = choose(flagged, allowed, options["max_size"])
     values = variances = None
     if options["replacement"] is not None and found is not None:
         values, variances = _replace(
-            ccd, noise, examined & ~flagged, flagged, image, unit, found, model, options
+            ccd,
+            noise,
+            examined & ~flagged & ~suspects,
+            flagged,
+            image,
+            unit,
+            found,
+            model,
+            options,
         )
     if allowed is not None:
         examined = examined & allowed
     out, counts = repack(
-        ccd, flagged, values, variances, bit=FLAG_LOCAL, not_examined=~examined
+        ccd,
+        flagged,
+        values,
+        variances,
+        bit=FLAG_LOCAL,
+        not_examined=~examined,
+        suspects=suspects & examined,
     )
     cautions = noise.cautions | _cautions(flagged, examined, found, options)
     cards = {
@@ -89,6 +109,7 @@ def matched_median(ccd, model, allowed, options):
         "CCRSATHO": how,
         "CCRNOISE": noise.source,
         "CCRNBIG": n_too_large,
+        "CCRNSUSP": np.count_nonzero(suspects & examined),
         **counts,
     }
     if found is not None:

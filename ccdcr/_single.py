@@ -57,8 +57,8 @@ def measure_noise(ccd, data, usable, gain, readnoise):
     -------
     noise : Noise
         From the uncertainty; or gain and read noise; or the scatter between
-        neighbouring pixels. Sky that was subtracted is missing in the noise of the
-        second: it is added.
+        neighbouring pixels. If the sky was subtracted before the noise was computed,
+        what is missing is added.
     """
     given, cautions = None, {}
     if ccd.uncertainty is not None:
@@ -67,9 +67,7 @@ def measure_noise(ccd, data, usable, gain, readnoise):
         typical = np.median(given[known]) if known.any() else 0.0
         if typical > 0:
             noise = np.maximum(fill(given, known), _FLOOR * typical)
-            factor = _scatter_over_noise(data, noise, usable)
-            caution = _caution_of_noise(factor, "its uncertainty says")
-            return Noise(noise, "uncertainty", caution)
+            return _with_sky(data, usable, noise, "uncertainty", "its uncertainty says")
         if usable.any():
             cautions["uncertainty"] = (
                 "the uncertainties are mostly zero or not numbers: the noise is "
@@ -77,7 +75,9 @@ def measure_noise(ccd, data, usable, gain, readnoise):
             )
     elif gain is not None and readnoise is not None:
         noise = photon_variance(data, usable, gain, readnoise)
-        return _with_sky(data, usable, noise)
+        return _with_sky(
+            data, usable, noise, "gain and readnoise", "gain and readnoise say"
+        )
     noise = np.full(data.shape, scatter(data, usable) ** 2)
     return Noise(noise, "scatter of neighbouring pixels", cautions)
 
@@ -100,20 +100,19 @@ def centre(shape):
     return tuple(slice(start, start + _ENOUGH) for start in starts)
 
 
-def _with_sky(data, usable, noise):
+def _with_sky(data, usable, noise, source, words):
     """Add the noise of a sky that has been subtracted."""
-    source, what = "gain and readnoise", "gain and readnoise say"
     factor = _scatter_over_noise(data, noise, usable)
     sigma = factor * np.sqrt(np.median(noise[usable])) if usable.any() else 0.0
     least, zero = _NO_SKY
     if factor > least and abs(np.median(data[usable])) < zero * sigma:
         missing = (factor**2 - 1) * np.median(noise[usable])
         caution = (
-            f"the frame scatters {factor:.2f} times as much as {what}, as if its sky "
-            "had been subtracted: the noise that is missing was added everywhere"
+            f"the frame scatters {factor:.2f} times as much as {words}, as if its sky "
+            "had been subtracted: what is missing was added to find cosmic rays"
         )
         return Noise(noise + missing, f"{source}, and scatter", {"noise": caution})
-    return Noise(noise, source, _caution_of_noise(factor, what))
+    return Noise(noise, source, _caution_of_noise(factor, words))
 
 
 def _scatter_over_noise(data, noise, usable):
@@ -127,11 +126,11 @@ def _scatter_over_noise(data, noise, usable):
     return noise_factor(rest, noise, usable)[0]
 
 
-def _caution_of_noise(factor, what):
+def _caution_of_noise(factor, words):
     if _FACTORS[0] <= factor <= _FACTORS[1]:
         return {}
     return {
-        "noise": f"the frame scatters {factor:.2f} times as much as {what}: what is "
+        "noise": f"the frame scatters {factor:.2f} times as much as {words}: what is "
         "found and the new uncertainties may be wrong"
     }
 

@@ -221,18 +221,24 @@ def _add_stack(commands):
 
 
 def _add_median(commands):
-    text = (
-        "Clean single exposures by their difference from a median filter. It cuts the "
-        "tops of stars: for images of stars use pair or lacosmic."
-    )
-    example = "ccdcr median raw/*.fits --size 15 5 --output-dir cleaned"
+    text = "Clean single exposures by their difference from a median filter."
+    example = "ccdcr median raw/*.fits --dispersion-axis 1 --output-dir cleaned"
     command = _add(commands, "median", _single, text, example)
     command.set_defaults(cleaner="median")
     _add_many(command)
     command.add_argument(
+        "--method",
+        choices=["matched", "classic"],
+        help="by the noise of each pixel and with a test that lets stars live, or by "
+        "one threshold for the image (matched)",
+    )
+    command.add_argument(
         "--size", nargs=2, type=int, metavar=("ROWS", "COLUMNS"), help="window (5 5)"
     )
-    _add_thresholds(command, "10", "3")
+    _add_dispersion(command)
+    _add_thresholds(command, "matched 5, classic 10", "matched 2.5, classic 3")
+    _add_grow(command, "times that neighbours which stick out are taken in (2)")
+    _add_noise(command)
     _add_common(command, ["median", "local", "none"])
 
 
@@ -252,6 +258,8 @@ def _add_lacosmic(commands):
     ):
         command.add_argument(f"--{name}", type=_positive, help=meaning)
     command.add_argument("--niter", type=int, help="largest number of iterations (4)")
+    _add_dispersion(command)
+    _add_grow(command, "times that neighbours which stick out are taken in (0)")
     _add_common(command, ["lacosmic", "local", "none"])
 
 
@@ -284,9 +292,16 @@ def _add_noise(command):
         command.add_argument(f"--{name}", type=_positive, help=f"{meaning} (matched)")
 
 
-def _add_grow(command):
+def _add_grow(command, meaning="rows of neighbours that are taken in (matched: 1)"):
+    command.add_argument("--grow", type=int, help=meaning)
+
+
+def _add_dispersion(command):
     command.add_argument(
-        "--grow", type=int, help="rows of neighbours that are taken in (matched: 1)"
+        "--dispersion-axis",
+        type=int,
+        choices=[0, 1],
+        help="for spectra: 1 if wavelength runs along rows, 0 if along columns",
     )
 
 

@@ -50,8 +50,8 @@ def run(folder, *, tell, overwrite=False):
         "sky lines\nand two long cosmic rays, in electron, with its variance: gmos.fits"
     )
     for cleaner, options in (
-        ("lacosmic", {}),
-        ("median", {"size": (15, 5)}),  # long along the sky lines
+        ("lacosmic", {"dispersion_axis": 1, "grow": 2}),
+        ("median", {"dispersion_axis": 1}),
     ):
         target = folder / f"gmos_{cleaner}.fits"
         clean = getattr(files, f"clean_{cleaner}")

@@ -18,7 +18,7 @@ from ccdcr._lacosmic_options import (
 from ccdcr._log import check_add_keyword, record
 from ccdcr._regions import allowed_pixels, describe
 from ccdcr._single import caution_of_many, caution_of_stars, centre, measure_noise, tell
-from ccdcr.pixels.detect import choose, not_beside_sources
+from ccdcr.pixels.detect import choose, left_alone, not_beside_sources
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import scale_to_unity
 from ccdcr.pixels.replace import fill, from_neighbours
@@ -30,6 +30,7 @@ from ccdcr.pixels.slit import lines_and_traces, variance_of_lines_and_traces
 __all__ = ["cosmicray_lacosmic"]
 
 _BORDER = 10  # astroscrappy does not search borders, and fails on tiny images
+_HOLE = 10.0  # sigma below all neighbours: no noise, and no light
 _SHARP_STARS = 20.0  # objlim that is meant for them
 _SQUARE = np.ones((3, 3), dtype=bool)
 
@@ -260,9 +261,8 @@ def _clean(ccd, allowed, background, settings, options):
     scale, arguments = _noise_arguments(data, usable, noise, background, settings)
     with np.errstate(over="ignore"):
         usable &= np.isfinite((data * scale).astype(np.float32))
-    examined = usable & ~around_saturated(
-        data, usable, settings["level"], settings["saturated"]
-    )
+    star = around_saturated(data, usable, settings["level"], settings["saturated"])
+    examined = usable & ~star
     wide = ndimage.binary_opening(~examined, np.ones((2, 2)))
     examined &= ~ndimage.binary_dilation(wide, _SQUARE)  # astroscrappy is blind there
     lines = 0.0
@@ -273,24 +273,36 @@ def _clean(ccd, allowed, background, settings, options):
         images = data - lines, usable, examined, background, noise.variance
         hits, clean = _astroscrappy(images, scale, arguments | options)
         clean += lines
+    suspects = left_alone(hits, usable, star)
+    hits &= ~suspects
+    cleaned = hits
     if settings["grow"] and hits.any():
         image = fill(data, usable)
         smooth = lines + box_median(image - lines, (5, 5), "mirror")
         expected, _ = expected_noise(image, noise.variance, usable, smooth)
-        hits = take_in_skirts(image - lines, expected, hits, examined, settings["grow"])
+        may_be = examined & ~suspects
+        hits = take_in_skirts(image - lines, expected, hits, may_be, settings["grow"])
     flagged, _ = choose(hits, allowed, None)
     values = variances = None
     if settings["replacement"] is not None:
-        donors = examined & ~hits
+        donors = examined & ~hits & ~suspects
         if settings["level"] is not None:
             donors &= data < settings["level"]
-        images = data, lines, expected, clean, ~usable
+        own = ndimage.binary_dilation(~usable, np.ones((5, 5))) | ~cleaned
+        images = data, lines, expected, clean, own
         values, variances = _replace(ccd, images, donors, flagged, settings, options)
     if allowed is not None:
         examined = examined & allowed
     out, counts = repack(
-        ccd, flagged, values, variances, bit=FLAG_LOCAL, not_examined=~examined
+        ccd,
+        flagged,
+        values,
+        variances,
+        bit=FLAG_LOCAL,
+        not_examined=~examined,
+        suspects=suspects & examined,
     )
+    counts["CCRNSUSP"] = np.count_nonzero(suspects & examined)
     numbers = counts["CCRNPIX"], np.count_nonzero(examined)
     spectrum = settings["axis"] is not None
     cautions = noise.cautions | caution_of_many(*numbers, spectrum, least=1000)
@@ -320,7 +332,7 @@ def _replace(ccd, images, donors, flagged, settings, options):
     cleaned what was grown: there the mean of the good neighbours, with the same
     weights, is taken.
     """
-    data, lines, expected, clean, bad = images
+    data, lines, expected, clean, own = images
     given = None if ccd.uncertainty is None else variance(ccd)
     if settings["replacement"] == "local":
         noise = expected if given is None else given
@@ -332,9 +344,8 @@ def _replace(ccd, images, donors, flagged, settings, options):
             variances += variance_of_lines_and_traces(expected[flagged])
         return values, None if given is None else variances
     weights, efficiency = CLEANTYPES[options["cleantype"]]
-    near = ndimage.binary_dilation(bad, np.ones((5, 5))) | (clean == data)
-    own, _ = from_neighbours(data, None, donors, flagged, weights)
-    values = np.where(near[flagged], own, clean[flagged])
+    mean, _ = from_neighbours(data, None, donors, flagged, weights)
+    values = np.where(own[flagged], mean, clean[flagged])
     return from_neighbours(
         data, given, donors, flagged, weights, values=values, efficiency=efficiency
     )
@@ -374,7 +385,11 @@ def _astroscrappy(images, scale, arguments):
 
     data, usable, examined, background, variance = images
     sky = 0.0 if background is None else background
-    image = fill(data - sky, usable) + sky
+    flat = fill(data - sky, usable)
+    low = _holes(flat, usable, variance)
+    if low.any():
+        flat = fill(flat, ~low)
+    image = flat + sky
     if "invar" in arguments:
         arguments["invar"] = _padded(arguments["invar"])
     if background is not None:
@@ -390,6 +405,16 @@ def _astroscrappy(images, scale, arguments):
     inside = np.s_[_BORDER:-_BORDER, _BORDER:-_BORDER]
     hits = not_beside_sources(hits[inside] & examined, ~usable, image, variance)
     return hits, clean[inside] / np.float64(scale)
+
+
+def _holes(flat, usable, variance):
+    """Single pixels far below the others: astroscrappy would flag what is around."""
+    wide = np.pad(flat, 1, mode="reflect")
+    sides = np.minimum(wide[:, :-2], wide[:, 2:])
+    lowest = np.minimum(sides, wide[:, 1:-1])
+    lowest = np.minimum(lowest[:-2], lowest[2:])
+    lowest = np.minimum(lowest, sides[1:-1])
+    return usable & (lowest - flat > _HOLE * np.sqrt(variance))
 
 
 def _padded(image, dtype=np.float32):

@@ -5,14 +5,29 @@ from functools import cached_property
 
 import numpy as np
 from astropy import units as u
+from astropy.nddata import CCDData
+from scipy import ndimage
 
-from ccdcr._ccd import FLAG_COINCIDENT, FLAG_SUSPECT, owns_flags
-from ccdcr._frames import check_pair
+from ccdcr._ccd import (
+    FLAG_COINCIDENT,
+    FLAG_SUSPECT,
+    owns_flags,
+    unpack,
+    variance,
+)
+from ccdcr._frames import check_ccd, check_pair
+from ccdcr.pixels.filters import windows
+from ccdcr.pixels.noise import scatter
 
 __all__ = ["CosmicRayReport", "cosmicray_report"]
 
+_SQUARE = np.ones((3, 3), dtype=bool)
+_STANDS_OUT = 5.0  # sigma of a hot pixel in the dark, and of a hole in the frame
+_OF_ONE_PIXEL = 0.75  # part of the charge that makes a detection one of a hot pixel
+_LINE = 30, 3  # length, and largest width, of what is a line
 
-def cosmicray_report(after, before):
+
+def cosmicray_report(after, before, *, dark=None):
     """
     List the cosmic rays that a cleaner found.
 
@@ -22,6 +37,9 @@ def cosmicray_report(after, before):
         What a cleaner returned, also after a round trip through a file.
     before : `~astropy.nddata.CCDData`
         What the cleaner was given; of the same shape, in a unit that converts.
+    dark : `~astropy.nddata.CCDData` or `~numpy.ndarray`, optional
+        A dark frame of the same shape, in any unit: detections that are pixels
+        which are hot in it get a word in the column ``suspect``.
 
     Returns
     -------
@@ -48,10 +66,17 @@ def cosmicray_report(after, before):
     cosmic ray. Masked and non-finite input pixels are in no cosmic ray, as no
     cleaner flags them.
 
-    What a cleaner left alone because it looks like a source is in the table, too,
-    with a word in the column ``suspect``; it is no cosmic ray and is not counted as
-    one. This, and whether a cosmic ray is in another exposure as well, comes from
-    ``flags``, which some ways of writing a frame lose.
+    What a cleaner left alone is in the table, too, after the cosmic rays: it is not
+    counted as one. This, and whether a cosmic ray is in another exposure as well, comes
+    from ``flags``, which some ways of writing a frame lose.
+
+    The column ``suspect`` is empty or says why a detection may be no cosmic ray. Of
+    what was left alone: ``line`` (30 pixels or more along a row or column, and at
+    most 3 across); else ``source-like`` (by a pair or stack), or ``saturated`` (by a
+    method for single exposures: it touches a saturated star). Of what was removed: ``hot pixel`` (three quarters of its
+    charge are in one pixel, which is 5 sigma above the median of ``dark``),
+    ``negative core`` (in it or beside it is a pixel 5 sigma below all that are around,
+    which a hot pixel leaves when a dark is subtracted that has too much of it).
 
     Examples
     --------
@@ -74,7 +99,52 @@ def cosmicray_report(after, before):
     with np.errstate(invalid="ignore", over="ignore"):
         removed = before.data[mask] * np.float64(factor) - after.data[mask]
     known = after.flags is not None and owns_flags(after)
-    return CosmicRayReport(mask, removed, after.unit, after.flags if known else None)
+    single = after.meta.get("CCRFUNC") in ("cosmicray_median", "cosmicray_lacosmic")
+    alone = "saturated" if single else "source-like"
+    doubts = {"negative core": _holes(before, mask)}
+    if dark is not None:
+        doubts["hot pixel"] = _hot(dark, after)
+    return CosmicRayReport(
+        mask, removed, after.unit, after.flags if known else None, doubts, alone
+    )
+
+
+def _holes(before, mask):
+    """Pixels in or beside a cosmic ray that are far below all that are around them."""
+    data, usable = unpack(before)
+    holes = np.zeros_like(mask)
+    at = np.nonzero(ndimage.binary_dilation(mask, _SQUARE) & usable)
+    if at[0].size == 0:
+        return holes
+    padded = np.pad(np.where(usable, data, np.inf), 3, constant_values=np.inf)
+    around = windows(padded, (7, 7), at)
+    around[:, around.shape[1] // 2] = np.inf  # itself
+    lowest = around.min(axis=1)
+    sigma = scatter(data, usable)
+    if before.uncertainty is not None:
+        noise = np.sqrt(variance(before, at))
+        sigma = np.maximum(noise, np.nanmedian(noise))
+    with np.errstate(invalid="ignore"):
+        holes[at] = np.isfinite(lowest) & (lowest - data[at] > _STANDS_OUT * sigma)
+    return holes
+
+
+def _hot(dark, after):
+    """Pixels that stick out of a dark frame."""
+    if not isinstance(dark, CCDData):
+        dark = CCDData(dark, unit=after.unit)
+    check_ccd(dark, "dark")
+    if dark.data.shape != after.data.shape:
+        msg = (
+            "dark must have the shape of after, "
+            f"got {dark.data.shape} with {after.data.shape}"
+        )
+        raise ValueError(msg)
+    data, usable = unpack(dark)
+    if not usable.any():
+        return np.zeros_like(usable)
+    level = float(np.median(data[usable]))
+    return usable & (data - level > _STANDS_OUT * scatter(data, usable))
 
 
 def _mask_of(ccd):
@@ -99,6 +169,10 @@ class CosmicRayReport:
         Its unit.
     flags : 2D uint8 `~numpy.ndarray`, optional
         How each pixel was treated.
+    doubts : dict, optional
+        2D bool arrays of pixels that cast doubt on a cosmic ray, by the word for it.
+    alone : str, optional
+        Word for what was left alone.
 
     Attributes
     ----------
@@ -110,8 +184,12 @@ class CosmicRayReport:
         Their share of all pixels.
     """
 
-    def __init__(self, mask, removed, unit, flags=None):
+    def __init__(
+        self, mask, removed, unit, flags=None, doubts=None, alone="source-like"
+    ):
         self.mask = mask
+        self._doubts = doubts or {}
+        self._alone = alone
         self._flags = flags
         self.n_pixels = int(np.count_nonzero(mask))
         self.fraction = self.n_pixels / mask.size
@@ -156,8 +234,8 @@ class CosmicRayReport:
         nothing was removed); ``bbox_xmin bbox_xmax bbox_ymin bbox_ymax`` its limits,
         both included; ``charge`` what was removed, in the data unit: zero if the
         pixels were flagged only; ``coincident`` whether another exposure was hit
-        there, too, masked where that is not known; ``suspect`` is empty for a cosmic
-        ray, and says why it was left alone if it is none.
+        there, too, masked where that is not known; ``suspect`` is empty, or says why
+        it may be no cosmic ray (see `cosmicray_report`).
         """
         from astropy.table import MaskedColumn, QTable
 
@@ -188,9 +266,34 @@ class CosmicRayReport:
         if self._flags is not None:
             both[group[self._flags[y, x] & FLAG_COINCIDENT > 0]] = True
         table["coincident"] = MaskedColumn(both, mask=self._flags is None)
-        suspect = np.arange(n) >= self.n_cosmicrays
-        table["suspect"] = np.where(suspect, "source-like", "")
+        table["suspect"] = self._reasons(group, (y, x), removed, (low, high))
         return table
+
+    def _reasons(self, group, at, removed, limits):
+        """Why each detection may be no cosmic ray."""
+        n = len(self.segmentation.labels)
+        reasons = np.full(n, "", dtype="U13")
+        brightest, charge = np.zeros(n), np.bincount(group, removed, minlength=n)
+        np.maximum.at(brightest, group, removed)
+        for word, where in self._doubts.items():
+            if word == "hot pixel":
+                top = where[at] & (removed == brightest[group]) & (removed > 0)
+                doubtful = np.bincount(group[top], minlength=n) > 0
+                doubtful &= brightest >= _OF_ONE_PIXEL * charge
+            else:
+                labels = self.segmentation.data
+                touched = ndimage.maximum_filter(labels, 3)[where]
+                doubtful = np.bincount(touched, minlength=n + 1)[1:] > 0
+            reasons[doubtful] = word
+        left = np.arange(n) >= self.n_cosmicrays
+        if left.any():
+            sides = np.sort(
+                [high - low + 1 for low, high in zip(*limits, strict=True)], 0
+            )
+            line = (sides[1] >= _LINE[0]) & (sides[0] <= _LINE[1])
+            words = np.where(line, "line", self._alone)
+            reasons[left] = words[left]
+        return reasons
 
     def __repr__(self):
         return f"<CosmicRayReport: {self}>"
@@ -205,6 +308,14 @@ class CosmicRayReport:
         left = self.n_suspects
         if left:
             text += f"; {left} suspect{'' if left == 1 else 's'} left alone"
+        doubts = self.table["suspect"][:n] if n else []
+        words, counts = np.unique([word for word in doubts if word], return_counts=True)
+        for word, count in zip(words, counts, strict=True):
+            text += (
+                f"; {count} may be a {word}"
+                if count == 1
+                else f"; {count} may be {word}s"
+            )
         return text
 
 

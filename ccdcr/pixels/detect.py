@@ -8,9 +8,17 @@ from scipy import ndimage
 
 from ccdcr.pixels.filters import windows
 
-__all__ = ["Detection", "above", "choose", "hysteresis", "not_beside_sources"]
+__all__ = [
+    "Detection",
+    "above",
+    "choose",
+    "hysteresis",
+    "left_alone",
+    "not_beside_sources",
+]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
+_LINE = 30, 1 / 3  # pixels of a row or column, and part of it, that no cosmic ray hits
 
 
 class Detection(NamedTuple):
@@ -119,6 +127,34 @@ def choose(flagged, allowed, max_size):
     keep &= np.isin(np.arange(n + 1), labels[allowed])
     keep[0] = False
     return keep[labels] & allowed, n_too_large
+
+
+def left_alone(hits, usable, star):
+    """
+    Find hits that are no cosmic rays because of where they are.
+
+    Parameters
+    ----------
+    hits : 2D bool `~numpy.ndarray`
+        What was found.
+    usable : 2D bool `~numpy.ndarray`
+        Pixels that count.
+    star : 2D bool `~numpy.ndarray`
+        Saturated stars and their surroundings.
+
+    Returns
+    -------
+    mask : 2D bool `~numpy.ndarray`
+        Hits in rows or columns of which a third is hit (bad columns, the edge of an
+        overscan), and hits that touch a saturated star (ends of trails of charge).
+    """
+    mask = np.zeros_like(hits)
+    for axis in (0, 1):
+        n_hits = np.count_nonzero(hits, axis=axis, keepdims=True)
+        n = np.count_nonzero(usable, axis=axis, keepdims=True)
+        mask |= hits & (n_hits > np.maximum(_LINE[0], _LINE[1] * n))
+    touching = hits & ndimage.binary_dilation(star, _SQUARE)
+    return mask | ndimage.binary_propagation(touching, _SQUARE, mask=hits)
 
 
 def not_beside_sources(hits, gaps, image, variance):

@@ -63,12 +63,14 @@ def scatter(data, usable):
     Returns
     -------
     sigma : float
-        Slopes make it too large, never too small; 0 if it cannot be known.
+        Slopes make it too large, never too small; 0 if it cannot be known. Rounding
+        counts as noise.
     """
     both = usable[1:] & usable[:-1], usable[:, 1:] & usable[:, :-1]
+    step = quantisation_step(data, usable)
     with np.errstate(over="ignore", invalid="ignore"):
         steps = (np.diff(data, axis=axis)[both[axis]] for axis in (0, 1))
-        _, sigma = middle_and_sigma(np.concatenate(list(steps)))
+        _, sigma = middle_and_sigma(dithered(np.concatenate(list(steps)), step))
     return sigma / math.sqrt(2) if sigma > 0 else 0.0
 
 

@@ -10,6 +10,7 @@ __all__ = ["around_saturated"]
 
 _DISC = np.ones((5, 5), dtype=bool)
 _DISC[[0, 0, -1, -1], [0, -1, 0, -1]] = False
+_SQUARE = np.ones((3, 3), dtype=bool)
 
 
 def around_saturated(data, usable, level, saturated):
@@ -17,7 +18,8 @@ def around_saturated(data, usable, level, saturated):
     Find saturated stars and what is within 4 pixels of their saturated pixels.
 
     A level alone does not make a star, since a hit can saturate, too: as in
-    astroscrappy the 5 x 5 pixels around must have a median above a tenth of it.
+    astroscrappy the 5 x 5 pixels around must have a median above a tenth of it. What
+    is saturated and connected with such pixels belongs to the star.
 
     Parameters
     ----------
@@ -36,9 +38,11 @@ def around_saturated(data, usable, level, saturated):
         The saturated stars and their surroundings.
     """
     if level is not None:
-        saturated = usable & (data >= level)
-        at = np.nonzero(saturated)
+        full = usable & (data >= level)
+        saturated, at = full.copy(), np.nonzero(full)
         saturated[at] = median_at(data, (5, 5), usable, at) > level / 10
+        # charge bleeds along columns, in trails that are too narrow for a median
+        saturated = ndimage.binary_propagation(saturated, _SQUARE, mask=full)
     if saturated is None or not saturated.any():
         return np.zeros(data.shape, dtype=bool)
     return ndimage.binary_dilation(saturated, _DISC, iterations=2)

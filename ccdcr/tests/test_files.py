@@ -58,7 +58,7 @@ def test_median_of_a_ccddata_file(tmp_path):
     assert_array_equal(after.uncertainty.array, wanted.uncertainty.array)
     assert type(after.uncertainty) is type(before.uncertainty)
     assert after.unit == before.unit
-    for key in ("OBJECT", "CCRFUNC", "CCRNPIX", "CCRLEVEL"):
+    for key in ("OBJECT", "CCRFUNC", "CCRNPIX", "CCRCONTR"):
         assert after.meta[key] == wanted.meta[key]
     assert list(after.meta["HISTORY"]) == list(wanted.meta["HISTORY"])
     with fits.open(tmp_path / "b.fits") as hdus:

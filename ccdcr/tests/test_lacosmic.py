@@ -207,12 +207,14 @@ class TestTraps:
         data[hits] += 1000
         ccd = frame(data, "std", sigma=18, mask=mask)
         ccd.data[mask] = 65535
-        with pytest.warns(CosmicRayWarning, match="2.. % of the pixels were flagged"):
+        many = pytest.warns(CosmicRayWarning, match=r"2\..% of the pixels were flagged")
+        with many:
             found = cosmicray_lacosmic(ccd).mask
         assert (hits & beside).sum() > 20
         assert found[hits & beside].mean() > 0.95
         ccd.data[mask] = -1e6
-        assert_array_equal(cosmicray_lacosmic(ccd).mask, found)
+        with many:
+            assert_array_equal(cosmicray_lacosmic(ccd).mask, found)
 
     def test_values_beside_masked_pixels_come_from_good_ones(self):
         """Not from what was filled in for the masked ones."""

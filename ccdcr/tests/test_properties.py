@@ -88,14 +88,18 @@ def test_raising_sigma_peak_never_adds_pixels(case, sigma_peak):
         assert (one.mask >= other.mask).all()
 
 
+@pytest.mark.filterwarnings("ignore::ccdcr.CosmicRayWarning")
+@pytest.mark.parametrize("method", ["classic", "matched"])
 @given(
-    hnp.arrays(float, SHAPES, elements=VALUES),
-    st.tuples(st.integers(1, 6), st.integers(1, 6)),
-    st.data(),
+    data=hnp.arrays(float, SHAPES, elements=VALUES),
+    size=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    draw=st.data(),
 )
-def test_median_changes_only_what_it_flags_and_reads_no_masked_pixel(data, size, draw):
+def test_median_changes_only_what_it_flags_and_reads_no_masked_pixel(
+    data, size, draw, method
+):
     mask = draw.draw(hnp.arrays(bool, data.shape))
-    options = {"size": size, "sigma_peak": 3, "sigma_tail": 1}
+    options = {"size": size, "sigma_peak": 3, "sigma_tail": 1, "method": method}
     ccd = frame(data, "std", mask=mask)
     out = ccdcr.cosmicray_median(ccd, **options)
     assert_array_equal(out.data[~out.mask], data[~out.mask])

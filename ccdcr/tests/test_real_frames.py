@@ -130,7 +130,10 @@ def test_both_tracks_of_the_gmos_frame():
     ccd = real_frame()
     for out in (
         ccdcr.cosmicray_lacosmic(ccd),
-        ccdcr.cosmicray_median(ccd, size=(15, 5)),
+        ccdcr.cosmicray_lacosmic(ccd, dispersion_axis=1, grow=2),
+        ccdcr.cosmicray_median(ccd, size=(15, 5), method="classic"),
+        ccdcr.cosmicray_median(ccd),
+        ccdcr.cosmicray_median(ccd, dispersion_axis=1),
     ):
         report = ccdcr.cosmicray_report(out, ccd)
         assert report.n_cosmicrays == 2
