@@ -269,6 +269,7 @@ def _add_report(commands):
     command = _add(commands, "report", _report, text, example)
     command.add_argument("after", help="the cleaned file")
     command.add_argument("before", help="the file it was made from")
+    command.add_argument("--dark", help="a dark frame: marks hot pixels as suspects")
     command.add_argument(
         "--output", type=_table, help="write the table there (.ecsv, .fits, .csv)"
     )
@@ -406,13 +407,14 @@ def _single(cleaner, files, output_dir, **options):
     return status
 
 
-def _report(after, before, output, unit, overwrite):
+def _report(after, before, dark, output, unit, overwrite):
     try:
         if output is not None and Path(output).exists() and not overwrite:
             msg = f"{output}: exists; give --overwrite to replace it"
             raise FileExistsError(msg)
         frames = [ccdcr.files.read(path, unit=unit) for path in (after, before)]
-        report = ccdcr.cosmicray_report(*frames)
+        dark = None if dark is None else ccdcr.files.read(dark, unit=unit)
+        report = ccdcr.cosmicray_report(*frames, dark=dark)
         print(report)
         if output is None:
             report.table.pprint(max_lines=-1, max_width=-1)
@@ -420,7 +422,7 @@ def _report(after, before, output, unit, overwrite):
             report.table.write(output, overwrite=overwrite)
             print(f"table: {output}")
     except Exception as failure:
-        return _tell([after, before, output], failure)
+        return _tell([after, before, dark, output], failure)
     return _DONE
 
 

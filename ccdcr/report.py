@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from ccdcr._ccd import (
     FLAG_COINCIDENT,
+    FLAG_NOT_EXAMINED,
     FLAG_SUSPECT,
     owns_flags,
     unpack,
@@ -23,8 +24,7 @@ __all__ = ["CosmicRayReport", "cosmicray_report"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _STANDS_OUT = 5.0  # sigma of a hot pixel in the dark, and of a hole in the frame
-_OF_ONE_PIXEL = 0.75  # part of the charge that makes a detection one of a hot pixel
-_LINE = 30, 3  # length, and largest width, of what is a line
+_HOT = 4  # pixels, at most, of a detection that is a hot pixel
 
 
 def cosmicray_report(after, before, *, dark=None):
@@ -71,12 +71,13 @@ def cosmicray_report(after, before, *, dark=None):
     from ``flags``, which some ways of writing a frame lose.
 
     The column ``suspect`` is empty or says why a detection may be no cosmic ray. Of
-    what was left alone: ``line`` (30 pixels or more along a row or column, and at
-    most 3 across); else ``source-like`` (by a pair or stack), or ``saturated`` (by a
-    method for single exposures: it touches a saturated star). Of what was removed: ``hot pixel`` (three quarters of its
-    charge are in one pixel, which is 5 sigma above the median of ``dark``),
-    ``negative core`` (in it or beside it is a pixel 5 sigma below all that are around,
-    which a hot pixel leaves when a dark is subtracted that has too much of it).
+    what was left alone: ``source-like`` (by a pair or stack); by methods for single
+    exposures ``saturated`` (it touches pixels around a saturated star), or ``line`` (it
+    is in a row or column of which a third stands out). Of what was removed:
+    ``hot pixel`` (at most 4 pixels, of which the brightest is 5 sigma above
+    the median of ``dark``), ``negative core`` (in it or beside it is a pixel 5 sigma
+    below all that are around, which a hot pixel leaves when a dark is subtracted
+    that has too much of it).
 
     Examples
     --------
@@ -100,17 +101,19 @@ def cosmicray_report(after, before, *, dark=None):
         removed = before.data[mask] * np.float64(factor) - after.data[mask]
     known = after.flags is not None and owns_flags(after)
     single = after.meta.get("CCRFUNC") in ("cosmicray_median", "cosmicray_lacosmic")
-    alone = "saturated" if single else "source-like"
+    alone = "line" if single else "source-like"
     doubts = {"negative core": _holes(before, mask)}
     if dark is not None:
-        doubts["hot pixel"] = _hot(dark, after)
+        light = np.where(mask, before.data, -np.inf)
+        top = mask & (light == ndimage.maximum_filter(light, 3))
+        doubts["hot pixel"] = top & _hot(dark, after)
     return CosmicRayReport(
         mask, removed, after.unit, after.flags if known else None, doubts, alone
     )
 
 
 def _holes(before, mask):
-    """Pixels in or beside a cosmic ray that are far below all that are around them."""
+    """Pixels far below all that are around them, in or beside cosmic rays, and beside."""
     data, usable = unpack(before)
     holes = np.zeros_like(mask)
     at = np.nonzero(ndimage.binary_dilation(mask, _SQUARE) & usable)
@@ -121,18 +124,20 @@ def _holes(before, mask):
     around[:, around.shape[1] // 2] = np.inf  # itself
     lowest = around.min(axis=1)
     sigma = scatter(data, usable)
-    if before.uncertainty is not None:
-        noise = np.sqrt(variance(before, at))
-        sigma = np.maximum(noise, np.nanmedian(noise))
+    if before.uncertainty is not None:  # which may be zero, as a weight of zero
+        sigma = np.fmax(sigma, np.sqrt(variance(before, at)))
     with np.errstate(invalid="ignore"):
         holes[at] = np.isfinite(lowest) & (lowest - data[at] > _STANDS_OUT * sigma)
-    return holes
+    return ndimage.binary_dilation(holes, _SQUARE)
 
 
 def _hot(dark, after):
     """Pixels that stick out of a dark frame."""
     if not isinstance(dark, CCDData):
-        dark = CCDData(dark, unit=after.unit)
+        if not isinstance(dark, np.ndarray):
+            msg = f"dark must be a CCDData or an array, got {type(dark).__name__}"
+            raise TypeError(msg)
+        dark = CCDData(np.asarray(dark), unit=after.unit)
     check_ccd(dark, "dark")
     if dark.data.shape != after.data.shape:
         msg = (
@@ -266,33 +271,27 @@ class CosmicRayReport:
         if self._flags is not None:
             both[group[self._flags[y, x] & FLAG_COINCIDENT > 0]] = True
         table["coincident"] = MaskedColumn(both, mask=self._flags is None)
-        table["suspect"] = self._reasons(group, (y, x), removed, (low, high))
+        table["suspect"] = self._reasons(group, (y, x))
         return table
 
-    def _reasons(self, group, at, removed, limits):
+    def _reasons(self, group, at):
         """Why each detection may be no cosmic ray."""
         n = len(self.segmentation.labels)
         reasons = np.full(n, "", dtype="U13")
-        brightest, charge = np.zeros(n), np.bincount(group, removed, minlength=n)
-        np.maximum.at(brightest, group, removed)
         for word, where in self._doubts.items():
+            doubtful = np.bincount(group[where[at]], minlength=n) > 0
             if word == "hot pixel":
-                top = where[at] & (removed == brightest[group]) & (removed > 0)
-                doubtful = np.bincount(group[top], minlength=n) > 0
-                doubtful &= brightest >= _OF_ONE_PIXEL * charge
-            else:
-                labels = self.segmentation.data
-                touched = ndimage.maximum_filter(labels, 3)[where]
-                doubtful = np.bincount(touched, minlength=n + 1)[1:] > 0
+                doubtful &= np.bincount(group, minlength=n) <= _HOT
             reasons[doubtful] = word
         left = np.arange(n) >= self.n_cosmicrays
         if left.any():
-            sides = np.sort(
-                [high - low + 1 for low, high in zip(*limits, strict=True)], 0
+            reasons[left] = self._alone
+        if left.any() and self._alone == "line":
+            unseen = ndimage.binary_dilation(
+                self._flags & FLAG_NOT_EXAMINED > 0, _SQUARE
             )
-            line = (sides[1] >= _LINE[0]) & (sides[0] <= _LINE[1])
-            words = np.where(line, "line", self._alone)
-            reasons[left] = words[left]
+            beside = np.bincount(group[unseen[at]], minlength=n) > 0
+            reasons[left & beside] = "saturated"
         return reasons
 
     def __repr__(self):

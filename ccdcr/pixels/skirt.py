@@ -11,6 +11,8 @@ __all__ = ["fill_from_beyond", "take_in_skirts"]
 _SQUARE = np.ones((3, 3), dtype=bool)
 _SKIRT = 2.0  # sigma by which a pixel of a skirt sticks out
 _CAUTION = 4.0  # weight of the scatter of the surroundings: a star has steep flanks
+_OFFSET = np.arange(-7, 8)
+_WIDE = np.exp(-0.08 * (_OFFSET[:, None] ** 2 + _OFFSET**2))  # sigma of 2.5 pixels
 _WORSE = 0.5  # of the variance of a pixel: what donors farther away may cost
 
 
@@ -60,7 +62,8 @@ def fill_from_beyond(image, variance, expected, donors, flagged):
 
     Charge below the noise reaches a little farther than what was flagged, and would
     make the mean of the nearest neighbours too bright by a third of its error. Where
-    the scene varies much the nearest neighbours are taken all the same.
+    the scene varies much the nearest neighbours are taken all the same. Inside of
+    large hits, where none are within 3 pixels, those within 7 are taken.
 
     Parameters
     ----------
@@ -80,4 +83,11 @@ def fill_from_beyond(image, variance, expected, donors, flagged):
     beyond = donors & ~ndimage.binary_dilation(flagged, _SQUARE)
     far, worse = from_neighbours(image, variance, beyond, flagged, GAUSSIAN)
     use = worse < variances + _WORSE * expected[flagged]
-    return np.where(use, far, values), np.where(use, worse, variances)
+    values, variances = np.where(use, far, values), np.where(use, worse, variances)
+    alone = np.isinf(variances)
+    if alone.any():
+        inside = np.zeros_like(flagged)
+        inside[flagged] = alone
+        wide = from_neighbours(image, variance, donors, inside, _WIDE)
+        values[alone], variances[alone] = wide
+    return values, variances

@@ -180,3 +180,67 @@ def test_refused():
     before = CCDData(before.data, unit="s")
     with pytest.raises(u.UnitsError, match="after and before must have units"):
         cosmicray_report(after, before)
+
+
+class TestDoubts:
+    def clean(self, ccd):
+        return cosmicray_median(ccd, method="classic")
+
+    def test_hot_pixels_of_a_dark(self):
+        """At most four pixels, of which the brightest is hot; the dark in any unit."""
+        ccd, dark = frame(sky(1)), sky(2)
+        for at in ((5, 5), (5, 15)):
+            ccd.data[at] += 1000
+        ccd.data[15, 5:12] += [500, 500, 500, 900, 500, 500, 500]
+        dark[5, 15] += 800
+        dark[15, 8] += 800
+        after = self.clean(ccd)
+        for given in (dark, frame(dark, unit=u.electron)):
+            report = cosmicray_report(after, ccd, dark=given)
+            assert list(report.table["suspect"]) == ["", "hot pixel", ""]
+        assert str(report).endswith("; 1 may be a hot pixel")
+        assert set(cosmicray_report(after, ccd).table["suspect"]) == {""}
+
+    def test_mask_alone(self):
+        ccd, dark = frame(sky(1)), sky(2)
+        ccd.data[5, 5] += 1000
+        dark[5, 5] += 800
+        after = cosmicray_median(ccd, replacement=None)
+        assert cosmicray_report(after, ccd, dark=dark).table["suspect"] == ["hot pixel"]
+
+    @pytest.mark.parametrize("kind", ["none", "var"])
+    def test_negative_cores(self, kind):
+        """What is left of a hot pixel of which a dark took too much away."""
+        ccd = frame(sky(1), kind)
+        ccd.data[5, 4:7] += [300, -400, 300]
+        ccd.data[12, 20:23] += 300
+        report = cosmicray_report(self.clean(ccd), ccd)
+        assert list(report.table["suspect"]) == ["negative core"] * 2 + [""]
+
+    def test_lines_and_stars_that_are_saturated(self):
+        rng = np.random.default_rng(3)
+        ccd = frame(rng.normal(300, 18, (80, 90)), "std", sigma=18)
+        ccd.data[:, 20] += 900
+        ccd.data[40:45, 60:65] = 60000
+        ccd.data[30:36, 62] = 4000
+        ccd.data[70, 70] += 900
+        after = cosmicray_median(ccd, saturation=60000)
+        report = cosmicray_report(after, ccd)
+        assert report.n_cosmicrays == 1
+        words = list(report.table["suspect"])
+        assert words[0] == ""
+        assert words.count("saturated") == 1
+        assert set(words) == {"", "line", "saturated"}
+
+    @pytest.mark.parametrize(
+        ("dark", "error", "message"),
+        [
+            (np.zeros((3, 3)), ValueError, "dark must have the shape of after"),
+            ("dark.fits", TypeError, "dark must be"),
+            (7.0, TypeError, "dark must be"),
+        ],
+    )
+    def test_bad_dark(self, dark, error, message):
+        ccd = frame(sky(1))
+        with pytest.raises(error, match=message):
+            cosmicray_report(self.clean(ccd), ccd, dark=dark)
