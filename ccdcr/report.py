@@ -113,7 +113,7 @@ def cosmicray_report(after, before, *, dark=None):
 
 
 def _holes(before, mask):
-    """Pixels in or beside cosmic rays that are far below all others; and beside them."""
+    """Pixels at or beside cosmic rays that are far below all others; those beside."""
     data, usable = unpack(before)
     holes = np.zeros_like(mask)
     at = np.nonzero(ndimage.binary_dilation(mask, _SQUARE) & usable)
