@@ -215,7 +215,7 @@ def draw(results, path):
     panels = figure.subplots(1, 2, sharey=True)
     keys = {
         "n_bad_left": "bad pixels left in an exposure",
-        "flux_changed": "sources changed by more than 2 sigma, per cent",
+        "flux_changed": "sources changed by 2 sigma, per cent",
     }
     for axes, (key, label) in zip(panels, keys.items(), strict=True):
         factor = 100 if key == "flux_changed" else 1
@@ -227,7 +227,7 @@ def draw(results, path):
                 np.maximum(values, least),
                 np.arange(len(titles)) + 0.07 * (n - len(names) / 2),
                 "os^D"[n] if ours else "vPX*"[n % 4],
-                color="C3" if ours else f"C{n - 3}",
+                color="C3" if ours else f"C{(0, 1, 2, 4)[n - 4]}",
                 mfc="C3" if n == 0 else "none",
                 ms=8 if n == 0 else 6,
                 label=name,

@@ -1,11 +1,21 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Make the pictures of this folder: python docs/images/make.py"""
+"""
+Make the pictures of this folder.
 
+    python docs/images/make.py [--real FOLDER]
+
+The picture of hot pixels needs a folder with frames of an SBIG ST-402.
+"""
+
+import argparse
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
+from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.visualization import (
     AsinhStretch,
     AsymmetricPercentileInterval,
@@ -13,10 +23,13 @@ from astropy.visualization import (
 )
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from scipy import ndimage
 
 import ccdcr
 from ccdcr import simulate
 from ccdcr.demo import run
+from ccdcr.pixels.median_network import box_median
+from ccdcr.pixels.single import find_sharp
 
 HERE = Path(__file__).parent
 
@@ -69,6 +82,111 @@ def matched():
     figure.savefig(HERE / "matched.png", dpi=100, metadata={"Software": None})
 
 
+def _show(panels, images, titles):
+    for panel, (image, look), title in zip(panels, images, titles, strict=True):
+        panel.imshow(image, origin="lower", interpolation="nearest", **look)
+        panel.set_title(title, fontsize="medium")
+        panel.set_xticks([])
+        panel.set_yticks([])
+
+
+def median():
+    """The stages of the matched median on a part of a star field."""
+    scene = simulate.imaging_scene(rng=11, shape=(260, 260), n_stars=60, n_hits=60)
+    before = scene.exposures[0]
+    after = ccdcr.cosmicray_median(before, saturation=65000)
+    noise = before.uncertainty.array
+    found = find_sharp(
+        before.data,
+        noise**2,
+        ~before.mask,
+        ~before.mask,
+        size=(5, 5),
+        sigmas=(5, 2.5),
+        axis=None,
+        reference=None,
+    )
+    sigma = np.sqrt(found.variance)
+    excess = (before.data - box_median(before.data, (5, 5))) / sigma
+    narrow = box_median(before.data, (3, 3))
+    structure = (narrow - box_median(narrow, (7, 7))) / sigma
+    both = np.minimum(excess / 5, excess / np.maximum(structure, 0.5) / 3.3)
+    part = np.s_[60:200, 60:200]
+    for ccd in (before, after):
+        ccd.data[before.mask] = np.nan
+    norm = ImageNormalize(
+        after.data[part],
+        interval=AsymmetricPercentileInterval(5, 99.3),
+        stretch=AsinhStretch(),
+    )
+    images = [
+        (before.data[part], {"norm": norm, "cmap": "gray_r"}),
+        (excess[part], {"vmin": 0, "vmax": 10, "cmap": "magma_r"}),
+        (both[part], {"vmin": 0, "vmax": 2, "cmap": "magma_r"}),
+        (after.data[part], {"norm": norm, "cmap": "gray_r"}),
+    ]
+    titles = (
+        "exposure",
+        "excess over the median (0 to 10 sigma)",
+        "the smaller of this and the contrast",
+        "after cleaning",
+    )
+    figure = Figure(figsize=(12, 3.3), layout="constrained")
+    _show(figure.subplots(1, 4), images, titles)
+    figure.savefig(HERE / "median.png", dpi=100, metadata={"Software": None})
+
+
+def hot_pixels(folder):
+    """A real exposure of 1200 s, with and without dark and mask."""
+    folder = Path(folder) / "st402_sets"
+    data, *darks = (
+        fits.getdata(folder / f"{name}.fits.gz").astype(np.float32)
+        for name in (
+            "L2-sci-neon-1200.0",
+            *(f"L2-dark-neon-1200.{k}" for k in range(5)),
+        )
+    )
+    dark = np.median(darks, axis=0)
+    noise = np.sqrt((data - 1020).clip(0) / 1.49 + (14 / 1.49) ** 2)
+    hot = dark - ndimage.median_filter(dark, (15, 15)) > 5 * noise
+    known = fits.getdata(folder / "truth_sci-neon-1200.fits.gz", 1) & 1 > 0
+    part = np.s_[90:250, 420:700]
+    images = [(data[part], {"vmin": 1050, "vmax": 1400, "cmap": "gray_r"})]
+    look = {"cmap": ListedColormap(["white", "C3"]), "vmin": 0, "vmax": 1}
+    for image, mask, clean in (
+        (data, None, ccdcr.cosmicray_lacosmic),
+        (data - dark, None, ccdcr.cosmicray_lacosmic),
+        (data - dark, hot, ccdcr.cosmicray_lacosmic),
+        (data - dark, hot, ccdcr.cosmicray_median),
+    ):
+        ccd = CCDData(image, unit="adu", mask=mask)
+        ccd.uncertainty = StdDevUncertainty(noise)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ccdcr.CosmicRayWarning)
+            after = clean(ccd, dispersion_axis=1, grow=2, saturation=65000)
+        found = ccdcr.cosmicray_report(after, ccd).mask
+        images.append((found[part], look))
+    look = {"cmap": ListedColormap(["white", "C2"]), "vmin": 0, "vmax": 1}
+    images.append((known[part], look))
+    titles = (
+        "exposure, 1200 s",
+        "LACosmic",
+        "... with the dark subtracted",
+        "... and hot pixels masked",
+        "median, likewise",
+        "known cosmic rays",
+    )
+    figure = Figure(figsize=(12, 4.6), layout="constrained")
+    _show(figure.subplots(2, 3).ravel(), images, titles)
+    figure.savefig(HERE / "hot_pixels.png", dpi=100, metadata={"Software": None})
+
+
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Make the pictures of this folder.")
+    parser.add_argument("--real", metavar="FOLDER", help="where real frames are")
+    real = parser.parse_args().real
     from_demo()
     matched()
+    median()
+    if real:
+        hot_pixels(real)
