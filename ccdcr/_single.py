@@ -26,7 +26,7 @@ _FACTORS = 1 / 3, 3.0  # of the scatter over the noise, that need no warning
 _NO_SKY = 1.3, 3.0  # such factors, and sigma of a median of zero, if a sky is gone
 _NARROW = 5.0  # least contrast from which on the user should know
 _MANY = 0.01  # part of the pixels that may be flagged without one
-_ENOUGH = 1024  # rows and columns
+_ENOUGH = 768  # rows and columns
 _FLOOR = 0.1  # of the typical variance: less is not believed
 
 
@@ -94,7 +94,7 @@ def centre(shape):
     Returns
     -------
     part : tuple of slice
-        At most 1024 of each.
+        At most 768 of each.
     """
     starts = [max(0, (n - _ENOUGH) // 2) for n in shape]
     return tuple(slice(start, start + _ENOUGH) for start in starts)

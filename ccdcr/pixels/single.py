@@ -203,8 +203,8 @@ def contrast_of_stars(image, variance, usable):
     contrast : float
         Least contrast that is safe for them, as `find_sharp` uses it.
     """
-    smooth = box_median(image, (5, 5), "mirror")
-    noise = np.sqrt(expected_noise(image, variance, usable, smooth)[0])
+    excess = image - box_median(image, (5, 5), "mirror")
+    noise = np.sqrt(np.median(variance[usable])).astype(image.dtype)
     structure, broad = _fine_structure(image, noise)
-    ratio = (image - smooth) / noise / structure
+    ratio = excess / noise / structure
     return _SAFE * _contrast_of_stars(image, broad, ratio, noise, usable)
