@@ -5,9 +5,9 @@ import copy
 
 import numpy as np
 from astropy.nddata import CCDData
-from scipy import ndimage
 
 from ccdcr._frames import UNIT_POWER, check_ccd, same_unit
+from ccdcr.pixels.groups import count_groups
 
 __all__ = [
     "FLAGS",
@@ -214,7 +214,7 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined, suspects=None)
     bits = np.where(replaced, bit, FLAG_NOT_REPLACED | bit & FLAG_COINCIDENT)
     _set_flags(out, ccd, flagged, bits, not_examined, suspects)
     counts = {
-        "CCRNOBJ": ndimage.label(flagged, np.ones((3, 3)))[1],
+        "CCRNOBJ": count_groups(flagged),
         "CCRNPIX": replaced.size,
         "CCRNREPL": np.count_nonzero(replaced),
         "CCRNKEPT": replaced.size - np.count_nonzero(replaced),

@@ -4,8 +4,8 @@
 import math
 
 import numpy as np
-from scipy import ndimage
 
+from ccdcr.pixels.groups import count_groups
 from ccdcr.pixels.guard import LIMITS
 from ccdcr.pixels.health import BRIGHT, better_shift, source_density
 
@@ -74,8 +74,7 @@ def look_for_trouble(frames, found, wanted, options):
                 "sources as elsewhere: they are probably not cosmic rays"
             )
         n, n_rays = (
-            ndimage.label(mask[own], np.ones((3, 3)))[1]
-            for mask in (found.suspects, found.flagged)
+            count_groups(mask[own]) for mask in (found.suspects, found.flagged)
         )
         if n > max(_SUSPECTS[0], _SUSPECTS[1] * (n + n_rays)):
             cautions["suspects"] = (

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from ccdcr.pixels.filters import windows
+from ccdcr.pixels.groups import groups
 
 __all__ = [
     "Detection",
@@ -79,16 +80,16 @@ def hysteresis(peak, tail, *, allowed=None, max_size=None):
         The flagged pixels; the number of separate peaks and tails before any
         selection, and of objects left alone for their size.
     """
-    labels, n_tails = ndimage.label(tail)
-    n_peaks = ndimage.label(peak)[1]
+    at, group, n_tails = groups(tail, corners=False)
+    n_peaks = groups(peak, corners=False)[2]
     seeds = peak if allowed is None else peak & allowed
-    keep = np.zeros(n_tails + 1, dtype=bool)
-    keep[labels[seeds]] = True
-    keep[0] = False
+    keep = np.zeros(n_tails, dtype=bool)
+    keep[group[seeds.ravel()[at]]] = True
     n_wanted = np.count_nonzero(keep)
     if max_size is not None:
-        keep &= np.bincount(labels.ravel(), minlength=n_tails + 1) <= max_size
-    flagged = keep[labels]
+        keep &= np.bincount(group, minlength=n_tails) <= max_size
+    flagged = np.zeros_like(tail)
+    flagged.ravel()[at] = keep[group]
     if allowed is not None:
         flagged &= allowed
     n_too_large = n_wanted - np.count_nonzero(keep)
@@ -117,16 +118,15 @@ def choose(flagged, allowed, max_size):
     """
     if allowed is None and max_size is None:
         return flagged, 0
-    labels, n = ndimage.label(flagged, _SQUARE)
-    keep = np.ones(n + 1, dtype=bool)
+    at, group, n = groups(flagged)
+    keep = np.ones(n, dtype=bool)
     if max_size is not None:
-        keep = np.bincount(labels.ravel(), minlength=n + 1) <= max_size
-    n_too_large = n - np.count_nonzero(keep[1:])
-    if allowed is None:
-        allowed = np.ones_like(flagged)
-    keep &= np.isin(np.arange(n + 1), labels[allowed])
-    keep[0] = False
-    return keep[labels] & allowed, n_too_large
+        keep = np.bincount(group, minlength=n) <= max_size
+    chosen = np.zeros_like(flagged)
+    chosen.ravel()[at] = keep[group]
+    if allowed is not None:
+        chosen &= allowed
+    return chosen, n - np.count_nonzero(keep)
 
 
 def left_alone(hits, usable, star):

@@ -4,9 +4,9 @@
 import math
 
 import numpy as np
-from scipy import ndimage
 
 from ccdcr.pixels.difference import overlap
+from ccdcr.pixels.groups import count_groups
 from ccdcr.pixels.shift import cross_correlate, prepare, refine
 
 __all__ = ["BRIGHT", "better_shift", "source_density"]
@@ -45,7 +45,7 @@ def source_density(found, sources, examined):
     if min(areas) == 0:
         return math.nan, 0.0
     n_on, n_off = np.count_nonzero(found & on), np.count_nonzero(found & off)
-    n_objects = ndimage.label(found & off, _SQUARE)[1]
+    n_objects = count_groups(found & off)
     size = max(n_off / n_objects, 1.0) if n_objects else _TYPICAL
     expected = n_off * areas[0] / areas[1]
     excess = (n_on - expected) / size

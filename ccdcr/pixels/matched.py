@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from ccdcr.pixels.coincident import coincident_hits
+from ccdcr.pixels.groups import count_groups
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.photometry import flux_scale
 from ccdcr.pixels.predict import combine, is_low, predict_each_other
@@ -186,7 +187,7 @@ def _peaks_and_tails(significance, sigmas):
     peak, tail = (significance > limit for limit in sigmas)
     # a tail only near its peak: what is far away is another thing
     reached = ndimage.binary_dilation(peak, _SQUARE, iterations=_REACH, mask=tail)
-    return peak | reached, ndimage.label(peak, _SQUARE)[1]
+    return peak | reached, count_groups(peak)
 
 
 def _hits_in_both(exposures, parts, scales, known):

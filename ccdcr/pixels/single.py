@@ -7,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from ccdcr.pixels.detect import not_beside_sources
+from ccdcr.pixels.groups import count_groups, groups
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.photometry import (
     expected_variance,
@@ -134,7 +135,7 @@ def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, referen
         clean[hits] = smooth[hits]
     hits |= _plateaus(flat - local_level(flat, usable), noise, hits) & examined
     hits = not_beside_sources(hits, ~usable, image, expected)
-    n_peaks = ndimage.label(hits, _SQUARE)[1]
+    n_peaks = count_groups(hits)
     smooth = _smooth(np.where(hits, smooth, flat), size, model, reference)
     return Single(hits, n_peaks, model, smooth + model, expected, factor, contrast)
 
@@ -151,17 +152,29 @@ def _plateaus(height, noise, hits):
 
     Their inner parts look like sources; but all around, the charge ends within a pixel.
     """
-    groups, n = ndimage.label(height > _PLATEAU * noise, _SQUARE)
-    top = ndimage.maximum(height, groups, np.arange(n + 1)) if n else np.zeros(1)
-    core = (groups > 0) & (height > 0.5 * top[groups])
-    lowest = ndimage.minimum_filter(height, footprint=_CROSS, mode="mirror")
-    edge = core & (lowest <= 0.5 * top[groups])
+    at, group, n = groups(height > _PLATEAU * noise)
+    plateau = np.zeros_like(hits)
+    if n == 0:
+        return plateau
+    light = height.ravel()[at]
+    half = np.full(n, -np.inf)
+    np.maximum.at(half, group, light)
+    half *= 0.5
+    lowest = ndimage.minimum_filter(height, footprint=_CROSS, mode="mirror").ravel()[at]
+    core = light > half[group]
+    edge = core & (lowest <= half[group])
     size, n_edge, n_sharp, n_hits = (
-        np.bincount(groups[mask], minlength=n + 1)
-        for mask in (core, edge, edge & (lowest < _DROP * height), core & hits)
+        np.bincount(group[which], minlength=n)
+        for which in (
+            core,
+            edge,
+            edge & (lowest < _DROP * light),
+            core & hits.ravel()[at],
+        )
     )
     large = (size >= _LARGE) & (n_hits > 0) & (n_sharp >= _ALL_AROUND * n_edge)
-    return core & large[groups]
+    plateau.ravel()[at] = core & large[group]
+    return plateau
 
 
 def _fine_structure(clean, noise):

@@ -13,7 +13,13 @@ import ccdcr
 ROOT = Path(ccdcr.__file__).parent
 # A module may import those in rows above its own.
 ROWS = [
-    {"pixels.median_network", "pixels.difference", "pixels.suspect", "exceptions"},
+    {
+        "pixels.median_network",
+        "pixels.difference",
+        "pixels.suspect",
+        "pixels.groups",
+        "exceptions",
+    },
     {"pixels.filters"},
     {
         "pixels.replace",
