@@ -7,7 +7,7 @@ import numpy as np
 from astropy.nddata import CCDData
 
 from ccdcr._frames import UNIT_POWER, check_ccd, same_unit
-from ccdcr.pixels.groups import count_groups
+from ccdcr.pixels.groups import groups
 
 __all__ = [
     "FLAGS",
@@ -199,22 +199,22 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined, suspects=None)
     out = ccd.copy()
     out.data = _own(ccd.data, out.data)
     out.mask = flagged if ccd.mask is None else np.asarray(ccd.mask, bool) | flagged
-    replaced = np.zeros(np.count_nonzero(flagged), dtype=bool)
+    at, _, n_objects = groups(flagged)
+    replaced = np.zeros(at.size, dtype=bool)
     if ccd.uncertainty is not None:
         out.uncertainty.array = _own(ccd.uncertainty.array, out.uncertainty.array)
     if values is not None:
         replaced = np.isfinite(values)
-        at = tuple(index[replaced] for index in np.nonzero(flagged))
-        out.data[at] = values[replaced]
+        out.data.ravel()[at[replaced]] = values[replaced]
         if ccd.uncertainty is not None:
             new = np.where(replaced, variances, np.inf) / _variance_factor(ccd)
             _, from_variance = _CONVERSION[ccd.uncertainty.uncertainty_type]
             with np.errstate(divide="ignore", over="ignore"):
-                out.uncertainty.array[flagged] = from_variance(new)
+                out.uncertainty.array.ravel()[at] = from_variance(new)
     bits = np.where(replaced, bit, FLAG_NOT_REPLACED | bit & FLAG_COINCIDENT)
-    _set_flags(out, ccd, flagged, bits, not_examined, suspects)
+    _set_flags(out, ccd, at, bits, not_examined, suspects)
     counts = {
-        "CCRNOBJ": count_groups(flagged),
+        "CCRNOBJ": n_objects,
         "CCRNPIX": replaced.size,
         "CCRNREPL": np.count_nonzero(replaced),
         "CCRNKEPT": replaced.size - np.count_nonzero(replaced),
@@ -249,16 +249,17 @@ def owns_flags(ccd):
     return dtype == np.uint8 and ccd.meta.get("CCRFLAGS") is True
 
 
-def _set_flags(out, ccd, flagged, bits, not_examined, suspects):
+def _set_flags(out, ccd, at, bits, not_examined, suspects):
     if not owns_flags(ccd):
         out.flags = copy.deepcopy(ccd.flags)  # which CCDData.copy does not do
         return
-    flags = np.zeros(out.data.shape, dtype=np.uint8)
+    flags = not_examined.astype(np.uint8)
+    flags *= FLAG_NOT_EXAMINED
     if ccd.flags is not None:
         flags |= ccd.flags
-    flags[flagged] &= ~np.uint8(FLAG_SUSPECT)  # what an earlier run has left alone
-    flags[flagged] |= bits.astype(np.uint8)
-    flags[not_examined] |= FLAG_NOT_EXAMINED
+    # not what an earlier run has left alone, and this one has not
+    old = flags.ravel()[at] & ~np.uint8(FLAG_SUSPECT)
+    flags.ravel()[at] = old | bits.astype(np.uint8)
     if suspects is not None:
-        flags[suspects] |= FLAG_SUSPECT
+        flags.ravel()[np.flatnonzero(suspects)] |= FLAG_SUSPECT
     out.flags = flags
