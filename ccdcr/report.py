@@ -1,7 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Which cosmic rays were removed: a table, and a segmentation image."""
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from astropy import units as u
@@ -18,6 +18,7 @@ from ccdcr._ccd import (
 )
 from ccdcr._frames import check_ccd, check_pair
 from ccdcr.pixels.filters import windows
+from ccdcr.pixels.groups import groups
 from ccdcr.pixels.noise import scatter
 
 __all__ = ["CosmicRayReport", "cosmicray_report"]
@@ -102,11 +103,9 @@ def cosmicray_report(after, before, *, dark=None):
     known = after.flags is not None and owns_flags(after)
     single = after.meta.get("CCRFUNC") in ("cosmicray_median", "cosmicray_lacosmic")
     alone = "line" if single else "source-like"
-    doubts = {"negative core": _holes(before, mask)}
+    doubts = {"negative core": partial(_holes, before, mask)}
     if dark is not None:
-        light = np.where(mask, before.data, -np.inf)
-        top = mask & (light == ndimage.maximum_filter(light, 3))
-        doubts["hot pixel"] = top & _hot(dark, after)
+        doubts["hot pixel"] = partial(_hot, _check_dark(dark, after), before, mask)
     return CosmicRayReport(
         mask, removed, after.unit, after.flags if known else None, doubts, alone
     )
@@ -131,8 +130,7 @@ def _holes(before, mask):
     return ndimage.binary_dilation(holes, _SQUARE)
 
 
-def _hot(dark, after):
-    """Pixels that stick out of a dark frame."""
+def _check_dark(dark, after):
     if not isinstance(dark, CCDData):
         if not isinstance(dark, np.ndarray):
             msg = f"dark must be a CCDData or an array, got {type(dark).__name__}"
@@ -145,11 +143,18 @@ def _hot(dark, after):
             f"got {dark.data.shape} with {after.data.shape}"
         )
         raise ValueError(msg)
+    return dark
+
+
+def _hot(dark, before, mask):
+    """The brightest pixels of cosmic rays, where these stick out of a dark frame."""
     data, usable = unpack(dark)
     if not usable.any():
         return np.zeros_like(usable)
     level = float(np.median(data[usable]))
-    return usable & (data - level > _STANDS_OUT * scatter(data, usable))
+    hot = usable & (data - level > _STANDS_OUT * scatter(data, usable))
+    light = np.where(mask, before.data, -np.inf)
+    return hot & mask & (light == ndimage.maximum_filter(light, 3))
 
 
 def _mask_of(ccd):
@@ -175,7 +180,8 @@ class CosmicRayReport:
     flags : 2D uint8 `~numpy.ndarray`, optional
         How each pixel was treated.
     doubts : dict, optional
-        2D bool arrays of pixels that cast doubt on a cosmic ray, by the word for it.
+        Functions that make 2D bool arrays of pixels which cast doubt on a cosmic ray,
+        by the word for that.
     alone : str, optional
         Word for what was left alone.
 
@@ -219,14 +225,26 @@ class CosmicRayReport:
         return SegmentationImage(labels)
 
     @cached_property
+    def _pixels(self):
+        """Of each pixel of a detection its place and the number of the detection."""
+        at, group, n = groups(self.mask)
+        total = n
+        if self._flags is not None:
+            alone = (self._flags & FLAG_SUSPECT > 0) & ~self.mask
+            more, of_more, n_more = groups(alone)
+            at, total = np.concatenate([at, more]), n + n_more
+            group = np.concatenate([group, of_more + n])
+        return np.unravel_index(at, self.mask.shape), group, n, total
+
+    @property
     def n_cosmicrays(self):
         """Number of cosmic rays: groups of touching pixels."""
-        return int(self.segmentation.data[self.mask].max(initial=0))
+        return self._pixels[2]
 
     @property
     def n_suspects(self):
         """Number of detections that were left alone."""
-        return len(self.segmentation.labels) - self.n_cosmicrays
+        return self._pixels[3] - self._pixels[2]
 
     @cached_property
     def table(self):
@@ -244,13 +262,9 @@ class CosmicRayReport:
         """
         from astropy.table import MaskedColumn, QTable
 
-        segments = self.segmentation.data
-        y, x = np.nonzero(segments)
-        group = segments[y, x] - 1
-        n = len(self.segmentation.labels)
-        removed = np.zeros(self.mask.shape)
-        removed[self.mask] = self._removed
-        removed = removed[y, x]
+        (y, x), group, _, n = self._pixels
+        removed = np.zeros(group.size)
+        removed[: self.n_pixels] = self._removed
         size = np.bincount(group, minlength=n)
         weight = np.where(np.isfinite(removed), removed, 0.0).clip(0)
         dark = np.bincount(group, weight, minlength=n) <= 0
@@ -271,21 +285,20 @@ class CosmicRayReport:
         if self._flags is not None:
             both[group[self._flags[y, x] & FLAG_COINCIDENT > 0]] = True
         table["coincident"] = MaskedColumn(both, mask=self._flags is None)
-        table["suspect"] = self._reasons(group, (y, x))
+        table["suspect"] = self._reasons()
         return table
 
-    def _reasons(self, group, at):
+    def _reasons(self):
         """Why each detection may be no cosmic ray."""
-        n = len(self.segmentation.labels)
+        at, group, n_cosmicrays, n = self._pixels
         reasons = np.full(n, "", dtype="U13")
-        for word, where in self._doubts.items():
-            doubtful = np.bincount(group[where[at]], minlength=n) > 0
+        for word, find in self._doubts.items():
+            doubtful = np.bincount(group[find()[at]], minlength=n) > 0
             if word == "hot pixel":
                 doubtful &= np.bincount(group, minlength=n) <= _HOT
             reasons[doubtful] = word
-        left = np.arange(n) >= self.n_cosmicrays
-        if left.any():
-            reasons[left] = self._alone
+        left = np.arange(n) >= n_cosmicrays
+        reasons[left] = self._alone
         if left.any() and self._alone == "line":
             unseen = ndimage.binary_dilation(
                 self._flags & FLAG_NOT_EXAMINED > 0, _SQUARE
