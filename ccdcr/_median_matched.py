@@ -6,7 +6,12 @@ import numpy as np
 from ccdcr._ccd import FLAG_LOCAL, repack, unpack, variance
 from ccdcr._median_classic import from_window
 from ccdcr._options import check_saturation
-from ccdcr._single import caution_of_many, caution_of_stars, measure_noise
+from ccdcr._single import (
+    caution_of_lines,
+    caution_of_many,
+    caution_of_stars,
+    measure_noise,
+)
 from ccdcr.pixels.detect import choose, left_alone
 from ccdcr.pixels.noise import quantisation_step, scale_to_unity
 from ccdcr.pixels.replace import fill
@@ -149,7 +154,9 @@ def _replace(ccd, noise, donors, flagged, image, unit, found, model, options):
         )
         if options["axis"] is not None:
             values += found.model[flagged]
-            variances += variance_of_lines_and_traces(found.variance[flagged])
+            variances += variance_of_lines_and_traces(
+                image - found.model, found.variance, flagged
+            )
         values, variances = values / unit, variances / unit**2
     return values, None if ccd.uncertainty is None else variances
 
@@ -158,6 +165,8 @@ def _cautions(flagged, examined, found, options):
     numbers = np.count_nonzero(flagged), np.count_nonzero(examined)
     cautions = caution_of_many(*numbers, options["axis"] is not None, least=50)
     if found is not None:
+        cautions |= caution_of_lines(found.misfit)
+    if found is not None and options["axis"] is None:
         cautions |= caution_of_stars(
             found.contrast,
             f"the least contrast was raised to {found.contrast:.1f}, so that fainter "

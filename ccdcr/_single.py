@@ -15,6 +15,7 @@ from ccdcr.pixels.replace import fill
 
 __all__ = [
     "Noise",
+    "caution_of_lines",
     "caution_of_many",
     "caution_of_stars",
     "centre",
@@ -24,7 +25,8 @@ __all__ = [
 
 _FACTORS = 1 / 3, 3.0  # of the scatter over the noise, that need no warning
 _NO_SKY = 1.3, 3.0  # such factors, and sigma of a median of zero, if a sky is gone
-_NARROW = 5.0  # least contrast from which on the user should know
+_MISFIT = 2.0  # of lines and traces, likewise
+_NARROW = 4.0  # least contrast from which on the user should know
 _MANY = 0.01  # part of the pixels that may be flagged without one
 _ENOUGH = 768  # rows and columns
 _FLOOR = 0.1  # of the typical variance: less is not believed
@@ -109,7 +111,8 @@ def _with_sky(data, usable, noise, source, words):
         missing = (factor**2 - 1) * np.median(noise[usable])
         caution = (
             f"the frame scatters {factor:.2f} times as much as {words}, as if its sky "
-            "had been subtracted: what is missing was added to find cosmic rays"
+            "(or a dark) had been subtracted before the noise was computed: what is "
+            "missing was added to find cosmic rays"
         )
         return Noise(noise + missing, f"{source}, and scatter", {"noise": caution})
     return Noise(noise, source, _caution_of_noise(factor, words))
@@ -160,9 +163,10 @@ def caution_of_many(n_flagged, n_examined, spectrum, *, least):
     spectra = "" if spectrum else "give dispersion_axis for spectra, "
     share = n_flagged / n_examined
     return {
-        "many": f"{share:.1%} of the pixels were flagged, more than cosmic rays use to "
-        f"hit: mask hot pixels first (from a dark, or ccdproc.ccdmask), {spectra}check "
-        "the noise, and use two exposures (cosmicray_pair) where stars are narrow"
+        "many": f"{share:.1%} of the pixels were flagged, more than cosmic rays "
+        "usually hit: mask hot pixels first (from a dark, or ccdproc.ccdmask), "
+        f"{spectra}check the noise, and use two exposures (cosmicray_pair) where "
+        "stars are narrow"
     }
 
 
@@ -187,6 +191,29 @@ def caution_of_stars(contrast, advice):
     return {
         "sharp": f"stars are nearly as sharp as cosmic rays: {advice}; two exposures "
         "(cosmicray_pair) are safe"
+    }
+
+
+def caution_of_lines(misfit):
+    """
+    Say that a spectrum is not made of straight lines.
+
+    Parameters
+    ----------
+    misfit : float
+        Scatter about lines and traces, over the noise.
+
+    Returns
+    -------
+    cautions : dict
+        Empty, or a sentence by a word for the header.
+    """
+    if misfit < _MISFIT:
+        return {}
+    return {
+        "lines": f"bright lines or continua scatter {misfit:.1f} times as much about "
+        "what dispersion_axis takes away as their noise says: they are tilted or "
+        "curved, or the axis or the noise is wrong; do not trust detections there"
     }
 
 

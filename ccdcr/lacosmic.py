@@ -2,6 +2,7 @@
 """One exposure: LACosmic, as astroscrappy does it, around which traps are closed."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -17,7 +18,14 @@ from ccdcr._lacosmic_options import (
 )
 from ccdcr._log import check_add_keyword, record
 from ccdcr._regions import allowed_pixels, describe
-from ccdcr._single import caution_of_many, caution_of_stars, centre, measure_noise, tell
+from ccdcr._single import (
+    caution_of_lines,
+    caution_of_many,
+    caution_of_stars,
+    centre,
+    measure_noise,
+    tell,
+)
 from ccdcr.pixels.detect import choose, left_alone, not_beside_sources
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import scale_to_unity
@@ -31,7 +39,8 @@ __all__ = ["cosmicray_lacosmic"]
 
 _BORDER = 10  # astroscrappy does not search borders, and fails on tiny images
 _HOLE = 10.0  # sigma below all neighbours: no noise, and no light
-_SHARP_STARS = 20.0  # objlim that is meant for them
+_SHARP_STARS = 20.0  # objlim that is meant for them; half of it for less sharp ones
+_SHARP = 5.0  # least contrast that is safe for the former
 _SQUARE = np.ones((3, 3), dtype=bool)
 
 
@@ -265,32 +274,34 @@ def _clean(ccd, allowed, background, settings, options):
     examined = usable & ~star
     wide = ndimage.binary_opening(~examined, np.ones((2, 2)))
     examined &= ~ndimage.binary_dilation(wide, _SQUARE)  # astroscrappy is blind there
-    lines = 0.0
-    if settings["axis"] is not None and usable.any():
-        lines = lines_and_traces(fill(data, usable), usable, settings["axis"])
-    hits, clean, expected = np.zeros_like(usable), data, noise.variance
-    if examined.any():
-        images = data - lines, usable, examined, background, noise.variance
+    cautions, work = noise.cautions, None
+    if examined.any() and (settings["grow"] or settings["axis"] is not None):
+        work = _work(data, usable, noise.variance, settings["axis"])
+        cautions = cautions | caution_of_lines(work.misfit)
+    images = data, usable, examined, background, noise.variance
+    if work is None or settings["axis"] is None:
         hits, clean = _astroscrappy(images, scale, arguments | options)
-        clean += lines
+    else:
+        hits, clean = _of_spectrum(images, work, options)
     suspects = left_alone(hits, usable, star)
-    hits &= ~suspects
-    cleaned = hits
+    cleaned = hits & ~suspects
+    hits = cleaned
     if settings["grow"] and hits.any():
-        image = fill(data, usable)
-        smooth = lines + box_median(image - lines, (5, 5), "mirror")
-        expected, _ = expected_noise(image, noise.variance, usable, smooth)
         may_be = examined & ~suspects
-        hits = take_in_skirts(image - lines, expected, hits, may_be, settings["grow"])
+        hits = take_in_skirts(work.flat, work.expected, hits, may_be, settings["grow"])
     flagged, _ = choose(hits, allowed, None)
     values = variances = None
     if settings["replacement"] is not None:
         donors = examined & ~hits & ~suspects
         if settings["level"] is not None:
             donors &= data < settings["level"]
-        own = ndimage.binary_dilation(~usable, np.ones((5, 5))) | ~cleaned
-        images = data, lines, expected, clean, own
-        values, variances = _replace(ccd, images, donors, flagged, settings, options)
+        if settings["replacement"] == "local" and flagged.any():
+            if work is None:
+                work = _work(data, usable, noise.variance, settings["axis"])
+            values, variances = _local(ccd, work, donors, flagged)
+        else:
+            own = ndimage.binary_dilation(~usable, np.ones((5, 5))) | ~cleaned
+            values, variances = _judge(ccd, data, clean, own, donors, flagged, options)
     if allowed is not None:
         examined = examined & allowed
     out, counts = repack(
@@ -305,10 +316,73 @@ def _clean(ccd, allowed, background, settings, options):
     counts["CCRNSUSP"] = np.count_nonzero(suspects & examined)
     numbers = counts["CCRNPIX"], np.count_nonzero(examined)
     spectrum = settings["axis"] is not None
-    cautions = noise.cautions | caution_of_many(*numbers, spectrum, least=1000)
+    cautions = cautions | caution_of_many(*numbers, spectrum, least=1000)
     if not spectrum and hits.any() and options["objlim"] < _SHARP_STARS:
         cautions |= _caution_of_stars(data, noise.variance, usable, options["objlim"])
     return out, {"CCRNOISE": noise.source, **counts}, cautions
+
+
+def _of_spectrum(images, work, options):
+    """In units of the noise, since astroscrappy smooths a variance across lines."""
+    _, usable, examined, *_ = images
+    sigma = np.sqrt(work.expected)
+    images = work.flat / sigma, usable, examined, None, np.ones_like(sigma)
+    arguments = {"gain": 1.0, "invar": np.ones_like(sigma)}
+    hits, clean = _astroscrappy(images, 1.0, arguments | options)
+    return hits, (clean * sigma + work.lines) / work.unit
+
+
+class _Work(NamedTuple):
+    """A frame less its lines, such that its noise is about 1."""
+
+    unit: float  # what the frame was multiplied with
+    flat: np.ndarray
+    lines: np.ndarray | float
+    expected: np.ndarray  # variance at the level of the surroundings
+    misfit: float
+
+
+def _work(data, usable, noise, axis):
+    unit = scale_to_unity(data, usable, noise)
+    image, noise = fill(data * data.dtype.type(unit), usable), noise * unit**2
+    lines, misfit = 0.0, 1.0
+    if axis is not None:
+        lines, misfit = lines_and_traces(image, noise, usable, axis)
+    flat = image - lines
+    smooth = lines + box_median(flat, (5, 5), "mirror")
+    expected, _ = expected_noise(image, noise, usable, smooth)
+    return _Work(unit, flat, lines, expected, misfit)
+
+
+def _local(ccd, work, donors, flagged):
+    """New values from good neighbours, and their variances if there are any."""
+    given = work.expected
+    if ccd.uncertainty is not None:
+        given = variance(ccd) * work.unit**2
+    values, variances = fill_from_beyond(
+        work.flat, given, work.expected, donors, flagged
+    )
+    if np.ndim(work.lines):
+        values += work.lines[flagged]
+        variances += variance_of_lines_and_traces(work.flat, work.expected, flagged)
+    values, variances = values / work.unit, variances / work.unit**2
+    return values, None if ccd.uncertainty is None else variances
+
+
+def _judge(ccd, data, clean, own, donors, flagged, options):
+    """
+    New values of astroscrappy, and their variances if there are any.
+
+    Near bad pixels it has read what was filled in for them, and it has not cleaned what
+    was grown: there the mean of the good neighbours, with the same weights, is taken.
+    """
+    weights, efficiency = CLEANTYPES[options["cleantype"]]
+    mean, _ = from_neighbours(data, None, donors, flagged, weights)
+    values = np.where(own[flagged], mean, clean[flagged])
+    given = None if ccd.uncertainty is None else variance(ccd)
+    return from_neighbours(
+        data, given, donors, flagged, weights, values=values, efficiency=efficiency
+    )
 
 
 def _caution_of_stars(data, noise, usable, objlim):
@@ -317,37 +391,14 @@ def _caution_of_stars(data, noise, usable, objlim):
     data, noise, usable = (image[part] for image in (data, noise, usable))
     if not usable.any():
         return {}
+    contrast = contrast_of_stars(fill(data, usable), noise, usable)
+    needed = _SHARP_STARS if contrast > _SHARP else _SHARP_STARS / 2
+    if objlim >= needed:
+        return {}
     return caution_of_stars(
-        contrast_of_stars(fill(data, usable), noise, usable),
+        contrast,
         f"with objlim={objlim:g} many of them are taken for cosmic rays (raise it to "
-        "20 and more)",
-    )
-
-
-def _replace(ccd, images, donors, flagged, settings, options):
-    """
-    New values of the flagged pixels, and their variances if there are any.
-
-    Near bad pixels astroscrappy has read what was filled in for them, and it has not
-    cleaned what was grown: there the mean of the good neighbours, with the same
-    weights, is taken.
-    """
-    data, lines, expected, clean, own = images
-    given = None if ccd.uncertainty is None else variance(ccd)
-    if settings["replacement"] == "local":
-        noise = expected if given is None else given
-        values, variances = fill_from_beyond(
-            data - lines, noise, expected, donors, flagged
-        )
-        if settings["axis"] is not None:
-            values += np.broadcast_to(lines, data.shape)[flagged]
-            variances += variance_of_lines_and_traces(expected[flagged])
-        return values, None if given is None else variances
-    weights, efficiency = CLEANTYPES[options["cleantype"]]
-    mean, _ = from_neighbours(data, None, donors, flagged, weights)
-    values = np.where(own[flagged], mean, clean[flagged])
-    return from_neighbours(
-        data, given, donors, flagged, weights, values=values, efficiency=efficiency
+        f"{needed:g} and more)",
     )
 
 

@@ -21,6 +21,7 @@ __all__ = ["Single", "contrast_of_stars", "expected_noise", "find_sharp"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _CONTRAST = {False: 3.3, True: 4.0}  # of an image, of a spectrum less its lines
+_STEEP = 0.35  # of the height: second difference of light that is 2.5 pixels wide
 _TAIL = 0.5  # contrast of a tail, relative to that of a peak
 _FAINTEST = 0.5  # fine structure that noise alone makes, sigma
 _ROUNDS = 3  # each uncovers what the cosmic rays of the former had hidden
@@ -45,6 +46,7 @@ class Single(NamedTuple):
     variance: np.ndarray  # at the expected level
     noise_factor: float
     contrast: float  # least one of peaks; stars may have raised it
+    misfit: float  # of lines and traces
 
 
 def expected_noise(image, variance, usable, smooth):
@@ -109,7 +111,9 @@ def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, referen
     As in LACosmic the fine structure is a median of 3 x 3 pixels less the median of
     7 x 7 of that: light is spread over neighbours and has it, a sharp hit has not.
     """
-    model = 0.0 if axis is None else lines_and_traces(image, usable, axis)
+    model, misfit = 0.0, 1.0
+    if axis is not None:
+        model, misfit = lines_and_traces(image, variance, usable, axis)
     flat = image - model
     clean, hits = flat.copy(), np.zeros(image.shape, dtype=bool)
     noise = contrast = None
@@ -127,6 +131,7 @@ def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, referen
                 stars = _contrast_of_stars(flat, broad, ratio, noise, examined)
                 contrast = max(contrast, _SAFE * stars)
         peak = (excess > sigmas[0]) & (ratio > contrast) & examined
+        peak &= _steepness(flat) > _STEEP * (flat - broad)
         tail = (excess > sigmas[1]) & (ratio > _TAIL * contrast) & examined
         new = ndimage.binary_propagation(peak, _SQUARE, mask=tail | peak | hits)
         if not (new & ~hits).any():
@@ -137,7 +142,9 @@ def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, referen
     hits = not_beside_sources(hits, ~usable, image, expected)
     n_peaks = count_groups(hits)
     smooth = _smooth(np.where(hits, smooth, flat), size, model, reference)
-    return Single(hits, n_peaks, model, smooth + model, expected, factor, contrast)
+    return Single(
+        hits, n_peaks, model, smooth + model, expected, factor, contrast, misfit
+    )
 
 
 def _smooth(clean, size, model, reference):
@@ -175,6 +182,14 @@ def _plateaus(height, noise, hits):
     large = (size >= _LARGE) & (n_hits > 0) & (n_sharp >= _ALL_AROUND * n_edge)
     plateau.ravel()[at] = core & large[group]
     return plateau
+
+
+def _steepness(flat):
+    """Half of the second difference, along the axis where it is larger."""
+    wide = np.pad(flat, 1, mode="reflect")
+    rows = wide[:-2, 1:-1] + wide[2:, 1:-1]
+    columns = wide[1:-1, :-2] + wide[1:-1, 2:]
+    return flat - 0.5 * np.minimum(rows, columns)
 
 
 def _fine_structure(clean, noise):
