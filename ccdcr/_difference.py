@@ -137,7 +137,7 @@ def _check_matched(method, options, ccds):
         _options.check_saturation(options["saturation"], ccd)
     return {
         "scales": _check_scale(options["scale"], len(ccds)),
-        "grow": _options.check_grow(options["grow"], 1),
+        "grow": _options.check_grow(options["grow"], 1, on=1),
         "gain": gain,
         "readnoise": readnoise,
     }

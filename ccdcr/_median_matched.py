@@ -13,6 +13,7 @@ from ccdcr._single import (
     measure_noise,
 )
 from ccdcr.pixels.detect import choose, left_alone
+from ccdcr.pixels.filters import median_at
 from ccdcr.pixels.noise import quantisation_step, scale_to_unity
 from ccdcr.pixels.replace import fill
 from ccdcr.pixels.saturation import around_saturated
@@ -36,8 +37,8 @@ def matched_median(ccd, model, allowed, options):
     allowed : 2D bool `~numpy.ndarray` or None
         Where pixels may be flagged.
     options : dict
-        ``size``, ``sigmas``, ``max_size``, ``grow``, ``axis``, ``gain``,
-        ``readnoise``, ``saturation``, ``replacement``.
+        ``size``, ``sigmas``, ``contrast``, ``max_size``, ``grow``, ``axis``,
+        ``gain``, ``readnoise``, ``saturation``, ``replacement``.
 
     Returns
     -------
@@ -69,9 +70,10 @@ def matched_median(ccd, model, allowed, options):
             size=options["size"],
             sigmas=options["sigmas"],
             axis=options["axis"],
+            contrast=options["contrast"],
             reference=None if model is None else _filled(model, unit, image.dtype),
         )
-        suspects = left_alone(found.hits, usable, star)
+        suspects = left_alone(found.hits, star)
         flagged = take_in_skirts(
             image - found.model,
             found.variance,
@@ -129,7 +131,8 @@ def matched_median(ccd, model, allowed, options):
 def _plausible(data, usable, noise, unit):
     """The image without gaps, and its variance, such that the noise is about 1."""
     image = fill(data if unit == 1 else data * data.dtype.type(unit), usable)
-    noise = (noise * unit**2).astype(image.dtype)
+    limit = np.finfo(image.dtype).max ** 0.5  # a huge one says that nothing is known
+    noise = np.minimum(noise * unit**2, limit).astype(image.dtype)
     if not noise.any():  # what cannot be resolved is the noise of a constant frame
         noise += 1e-12 * (float(np.abs(image).max()) or 1.0) ** 2
     return image, noise + quantisation_step(image, usable) ** 2 / 12
@@ -144,7 +147,13 @@ def _replace(ccd, noise, donors, flagged, image, unit, found, model, options):
     """New values of the flagged pixels, and their variances if there are any."""
     given = noise.variance if ccd.uncertainty is None else variance(ccd)
     if options["replacement"] == "median":
-        values = found.smooth[flagged] / np.float64(unit)
+        if model is None:
+            at = np.nonzero(flagged)
+            flat = median_at(image - found.model, options["size"], donors, at)
+            lines = np.broadcast_to(found.model, image.shape)[flagged]
+            values = (flat + lines) / np.float64(unit)
+        else:
+            values = model[0][flagged]
         values, variances = from_window(
             unpack(ccd)[0], given, donors, flagged, options["size"], values, model
         )
@@ -166,7 +175,7 @@ def _cautions(flagged, examined, found, options):
     cautions = caution_of_many(*numbers, options["axis"] is not None, least=50)
     if found is not None:
         cautions |= caution_of_lines(found.misfit)
-    if found is not None and options["axis"] is None:
+    if found is not None and options["axis"] is options["contrast"] is None:
         cautions |= caution_of_stars(
             found.contrast,
             f"the least contrast was raised to {found.contrast:.1f}, so that fainter "

@@ -89,25 +89,27 @@ def check_axis(axis):
     return number
 
 
-def check_grow(grow, default):
+def check_grow(grow, default, *, on):
     """
     Fill in and check how often neighbours are taken in.
 
     Parameters
     ----------
     grow : int, bool or None
-        What the caller gave; None, and True, are the default.
+        What the caller gave; None is the default.
     default : int
         That of the method.
+    on : int
+        What True means.
 
     Returns
     -------
     grow : int
         The number.
     """
-    if grow is None or grow is True:
-        return default
-    return 0 if grow is False else check_count("grow", grow, least=0)
+    if grow is None or isinstance(grow, (bool, np.bool_)):
+        return default if grow is None else on * int(grow)
+    return check_count("grow", grow, least=0)
 
 
 def check_classic(names, options):
@@ -227,6 +229,9 @@ def check_pair_of_integers(name, value):
     """
     msg = f"{name} must be two integers >= 1 as (rows, columns), got {value!r}"
     try:
+        if isinstance(value, (set, dict)):  # which have no order
+            raise TypeError
+        value = tuple(value)
         pair = tuple(operator.index(number) for number in value)
         if any(isinstance(number, (bool, np.bool_)) for number in value):
             raise TypeError
@@ -343,7 +348,12 @@ def check_saturation(saturation, ccd):
     if saturation is None:
         return None, None, "none given"
     if isinstance(saturation, str):
-        check_choice("saturation", saturation, ("auto",))
+        if saturation != "auto":
+            msg = (
+                "saturation must be a number, a boolean array, 'auto' or None, "
+                f"got {saturation!r}"
+            )
+            raise ValueError(msg)
         return _automatic_saturation(ccd)
     if isinstance(saturation, np.ndarray) and saturation.dtype == bool:
         if saturation.shape != ccd.data.shape:

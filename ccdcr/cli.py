@@ -237,6 +237,11 @@ def _add_median(commands):
     )
     _add_dispersion(command)
     _add_thresholds(command, "matched 5, classic 10", "matched 2.5, classic 3")
+    command.add_argument(
+        "--contrast",
+        type=_positive,
+        help="least ratio of a peak to fine structure (matched: 3.3 and more)",
+    )
     _add_grow(command, "times that neighbours which stick out are taken in (2)")
     _add_noise(command)
     _add_common(command, ["median", "local", "none"])

@@ -31,7 +31,7 @@ from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import scale_to_unity
 from ccdcr.pixels.replace import fill, from_neighbours
 from ccdcr.pixels.saturation import around_saturated
-from ccdcr.pixels.single import contrast_of_stars, expected_noise
+from ccdcr.pixels.single import at_borders, contrast_of_stars, expected_noise
 from ccdcr.pixels.skirt import fill_from_beyond, take_in_skirts
 from ccdcr.pixels.slit import lines_and_traces, variance_of_lines_and_traces
 
@@ -149,7 +149,8 @@ def cosmicray_lacosmic(
     cleaned : `~astropy.nddata.CCDData`
         A new frame. What is masked in it and was not in ``ccd`` are the cosmic rays
         (``cosmicray_report(cleaned, ccd).mask``). The bits of ``flags`` tell how each
-        pixel was treated (2 replaced, 4 not replaced, 16 not examined).
+        pixel was treated (2 replaced, 4 not replaced, 16 not examined, 32 suspect and
+        left alone).
         Integers come back as floating numbers.
 
     Raises
@@ -217,7 +218,7 @@ def cosmicray_lacosmic(
     options |= check_fine_structure(fsmode, psfmodel, psffwhm, psfsize, psfk, psfbeta)
     choices = ("auto", "lacosmic", "local", None)
     _options.check_choice("replacement", replacement, choices)
-    grow = _options.check_grow(grow, 0)
+    grow = _options.check_grow(grow, 0, on=2)
     if replacement == "auto":
         replacement = "local" if grow else "lacosmic"
     check_add_keyword(add_keyword)
@@ -283,7 +284,7 @@ def _clean(ccd, allowed, background, settings, options):
         hits, clean = _astroscrappy(images, scale, arguments | options)
     else:
         hits, clean = _of_spectrum(images, work, options)
-    suspects = left_alone(hits, usable, star)
+    suspects = left_alone(hits, star)
     cleaned = hits & ~suspects
     hits = cleaned
     if settings["grow"] and hits.any():
@@ -455,6 +456,7 @@ def _astroscrappy(images, scale, arguments):
         )
     inside = np.s_[_BORDER:-_BORDER, _BORDER:-_BORDER]
     hits = not_beside_sources(hits[inside] & examined, ~usable, image, variance)
+    hits &= ~at_borders(hits, flat)
     return hits, clean[inside] / np.float64(scale)
 
 

@@ -12,6 +12,8 @@ from ccdcr._single import tell
 
 __all__ = ["cosmicray_median"]
 
+#: Options that classic does not take.
+_MATCHED = ("contrast", "grow", "dispersion_axis", "gain", "readnoise", "saturation")
 #: Thresholds of peaks and tails.
 _SIGMAS = {"classic": (10, 3), "matched": (5, 2.5)}
 
@@ -23,6 +25,7 @@ def cosmicray_median(
     method="matched",
     sigma_peak=None,
     sigma_tail=None,
+    contrast=None,
     grow=None,
     max_size=None,
     region=None,
@@ -58,6 +61,10 @@ def cosmicray_median(
         ``sigma_peak`` standard deviations, and belongs to the tail of that
         peak if it is connected with it by pixels
         that exceed ``sigma_tail``. Default: 5 and 2.5 (matched), 10 and 3 (classic).
+    contrast : float, optional
+        A peak must exceed the fine structure of the image by this factor, a tail by
+        half of it: raise it where stars are harmed. Default: 3.3, or 4 with
+        ``dispersion_axis``, and more where stars are narrow. Not for classic.
     grow : int, optional
         How often neighbours that stick out by 2 sigma of what is around are taken
         in; 0 for never. Default: 2. Not for classic.
@@ -102,7 +109,8 @@ def cosmicray_median(
     cleaned : `~astropy.nddata.CCDData`
         A new frame. What is masked in it and was not in ``ccd`` are the cosmic rays
         (``cosmicray_report(cleaned, ccd).mask``). The bits of ``flags`` tell how each
-        pixel was treated (2 replaced, 4 not replaced, 16 not examined).
+        pixel was treated (2 replaced, 4 not replaced, 16 not examined, 32 suspect and
+        left alone).
         Integers come back as floating numbers.
 
     Raises
@@ -192,6 +200,7 @@ def cosmicray_median(
         "size": _options.check_pair_of_integers("size", size),
         "sigma_peak": sigma_peak,
         "sigma_tail": sigma_tail,
+        "contrast": contrast,
         "grow": grow,
         "max_size": _options.check_max_size(max_size),
         "dispersion_axis": dispersion_axis,
@@ -208,8 +217,8 @@ def cosmicray_median(
     out, measured, cautions = clean(ccd, model, allowed, options)
     cards = {
         "CCRMETH": method,
-        "CCRSIZEY": size[0] if model is None else None,
-        "CCRSIZEX": size[1] if model is None else None,
+        "CCRSIZEY": options["size"][0] if model is None else None,
+        "CCRSIZEX": options["size"][1] if model is None else None,
         "CCRREF": "median filter" if model is None else "reference given",
         "CCRPEAK": options["sigmas"][0],
         "CCRTAIL": options["sigmas"][1],
@@ -239,8 +248,7 @@ def _checked(method, options, ccd):
         "replacement": replacement,
     }
     if method == "classic":
-        names = ("grow", "dispersion_axis", "gain", "readnoise", "saturation")
-        _options.check_classic(names, options)
+        _options.check_classic(_MATCHED, options)
         return options | checked
     gain, readnoise = _options.check_noise(
         options["gain"],
@@ -249,13 +257,17 @@ def _checked(method, options, ccd):
         needed=ccd.uncertainty is None,
     )
     _options.check_saturation(options["saturation"], ccd)
+    contrast = options["contrast"]
+    if contrast is not None:
+        contrast = _options.check_number("contrast", contrast)
     return (
         options
         | checked
         | {
             "gain": gain,
             "readnoise": readnoise,
-            "grow": _options.check_grow(options["grow"], 2),
+            "contrast": contrast,
+            "grow": _options.check_grow(options["grow"], 2, on=2),
             "axis": _options.check_axis(options["dispersion_axis"]),
         }
     )

@@ -10,7 +10,6 @@ from scipy import ndimage
 
 from ccdcr._ccd import (
     FLAG_COINCIDENT,
-    FLAG_NOT_EXAMINED,
     FLAG_SUSPECT,
     owns_flags,
     unpack,
@@ -25,6 +24,7 @@ __all__ = ["CosmicRayReport", "cosmicray_report"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _STANDS_OUT = 5.0  # sigma of a hot pixel in the dark, and of a hole in the frame
+_IN_LINE = 25  # suspects in a row or column, at least, of one that is bad
 _HOT = 4  # pixels, at most, of a detection that is a hot pixel
 
 
@@ -73,8 +73,8 @@ def cosmicray_report(after, before, *, dark=None):
 
     The column ``suspect`` is empty or says why a detection may be no cosmic ray. Of
     what was left alone: ``source-like`` (by a pair or stack); by methods for single
-    exposures ``saturated`` (it touches pixels around a saturated star), or ``line`` (it
-    is in a row or column of which a third stands out). Of what was removed:
+    exposures ``line`` (it is in a row or column of which half stands out), else
+    ``saturated`` (it touches pixels around a saturated star). Of what was removed:
     ``hot pixel`` (at most 4 pixels, of which the brightest is 5 sigma above
     the median of ``dark``), ``negative core`` (in it or beside it is a pixel 5 sigma
     below all that are around, which a hot pixel leaves when a dark is subtracted
@@ -135,7 +135,8 @@ def _check_dark(dark, after):
         if not isinstance(dark, np.ndarray):
             msg = f"dark must be a CCDData or an array, got {type(dark).__name__}"
             raise TypeError(msg)
-        dark = CCDData(np.asarray(dark), unit=after.unit)
+        mask = np.ma.getmaskarray(dark) if np.ma.isMA(dark) else None
+        dark = CCDData(np.asarray(dark), unit=after.unit, mask=mask)
     check_ccd(dark, "dark")
     if dark.data.shape != after.data.shape:
         msg = (
@@ -152,7 +153,8 @@ def _hot(dark, before, mask):
     if not usable.any():
         return np.zeros_like(usable)
     level = float(np.median(data[usable]))
-    hot = usable & (data - level > _STANDS_OUT * scatter(data, usable))
+    # what a dark has masked is no better than what is hot in it
+    hot = ~usable | (data - level > _STANDS_OUT * scatter(data, usable))
     light = np.where(mask, before.data, -np.inf)
     return hot & mask & (light == ndimage.maximum_filter(light, 3))
 
@@ -300,11 +302,10 @@ class CosmicRayReport:
         left = np.arange(n) >= n_cosmicrays
         reasons[left] = self._alone
         if left.any() and self._alone == "line":
-            unseen = ndimage.binary_dilation(
-                self._flags & FLAG_NOT_EXAMINED > 0, _SQUARE
-            )
-            beside = np.bincount(group[unseen[at]], minlength=n) > 0
-            reasons[left & beside] = "saturated"
+            y, x = (index[group >= n_cosmicrays] for index in at)
+            of = group[group >= n_cosmicrays]
+            many = np.maximum(np.bincount(y)[y], np.bincount(x)[x]) < _IN_LINE
+            reasons[np.unique(of[many])] = "saturated"
         return reasons
 
     def __repr__(self):

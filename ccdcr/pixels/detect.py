@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
-_LINE = 30, 1 / 3  # pixels of a row or column, and part of it, that no cosmic ray hits
+_LINE = 50, 0.5  # pixels of a row or column, and part of it, that no cosmic ray hits
 
 
 class Detection(NamedTuple):
@@ -129,7 +129,7 @@ def choose(flagged, allowed, max_size):
     return chosen, n - np.count_nonzero(keep)
 
 
-def left_alone(hits, usable, star):
+def left_alone(hits, star):
     """
     Find hits that are no cosmic rays because of where they are.
 
@@ -137,22 +137,19 @@ def left_alone(hits, usable, star):
     ----------
     hits : 2D bool `~numpy.ndarray`
         What was found.
-    usable : 2D bool `~numpy.ndarray`
-        Pixels that count.
     star : 2D bool `~numpy.ndarray`
         Saturated stars and their surroundings.
 
     Returns
     -------
     mask : 2D bool `~numpy.ndarray`
-        Hits in rows or columns of which a third is hit (bad columns, the edge of an
+        Hits in rows or columns of which half is hit (bad columns, the edge of an
         overscan), and hits that touch a saturated star (ends of trails of charge).
     """
     mask = np.zeros_like(hits)
     for axis in (0, 1):
         n_hits = np.count_nonzero(hits, axis=axis, keepdims=True)
-        n = np.count_nonzero(usable, axis=axis, keepdims=True)
-        mask |= hits & (n_hits > np.maximum(_LINE[0], _LINE[1] * n))
+        mask |= hits & (n_hits > max(_LINE[0], _LINE[1] * hits.shape[axis]))
     touching = hits & ndimage.binary_dilation(star, _SQUARE)
     return mask | ndimage.binary_propagation(touching, _SQUARE, mask=hits)
 

@@ -21,6 +21,7 @@ _FEW = 20  # different values, if an image is quantised
 # sparse ends of what is not quantised have no gaps, unless most values are equal.
 _WINDOWS = (0.1, 2000), (0.005, 20_000), (0.0005, np.inf)
 _ROUNDING = 0.01  # of a window: what may lie between values that should be equal
+_COARSEST = 3.0  # a step, in distances between the quartiles of differences
 _UNEQUAL, _MOST = 0.3, 0.6  # of a step; part of a span that is steps
 _GOLDEN = 0.6180339887498949
 
@@ -117,11 +118,13 @@ def quantisation_step(image, usable):
         steps are so fine that they do not matter.
     """
     both = usable[:, 1:] & usable[:, :-1]
-    values = np.diff(image, axis=1)[both]
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.diff(image, axis=1)[both]
     ordered = np.sort(values[:: max(1, values.size // _SAMPLE)])
     n, tied = ordered.size, False
     if n < _WINDOWS[0][1]:
         return 0.0
+    width = float(ordered[3 * n // 4] - ordered[n // 4])
     for part, least in _WINDOWS:
         window = ordered[int(part * n) : n - int(part * n)]
         if window[-1] == window[0]:  # only what is quantised has so many equal values
@@ -131,7 +134,9 @@ def quantisation_step(image, usable):
         steps = gaps[gaps > _ROUNDING * float(window[-1] - window[0])]
         few = 1 < steps.size <= _FEW and (tied or n >= least)
         if few and _equal(steps, float(window[-1] - window[0])):
-            return float(np.median(steps))
+            step = float(np.median(steps))
+            # hits of one height are far apart, too, but most pixels differ by less
+            return step if width == 0 or step <= _COARSEST * width else 0.0
     return 0.0
 
 

@@ -10,6 +10,7 @@ __all__ = ["around_saturated"]
 
 _DISC = np.ones((5, 5), dtype=bool)
 _DISC[[0, 0, -1, -1], [0, -1, 0, -1]] = False
+_NEARLY = 0.9  # of the level, what is connected with it: full pixels are not all alike
 _SQUARE = np.ones((3, 3), dtype=bool)
 
 
@@ -19,7 +20,7 @@ def around_saturated(data, usable, level, saturated):
 
     A level alone does not make a star, since a hit can saturate, too: as in
     astroscrappy the 5 x 5 pixels around must have a median above a tenth of it. What
-    is saturated and connected with such pixels belongs to the star.
+    is connected with such pixels, and full to nine tenths, belongs to the star.
 
     Parameters
     ----------
@@ -42,7 +43,8 @@ def around_saturated(data, usable, level, saturated):
         saturated, at = full.copy(), np.nonzero(full)
         saturated[at] = median_at(data, (5, 5), usable, at) > level / 10
         # charge bleeds along columns, in trails that are too narrow for a median
-        saturated = ndimage.binary_propagation(saturated, _SQUARE, mask=full)
+        nearly = usable & (data >= _NEARLY * level)
+        saturated = ndimage.binary_propagation(saturated, _SQUARE, mask=nearly)
     if saturated is None or not saturated.any():
         return np.zeros(data.shape, dtype=bool)
     return ndimage.binary_dilation(saturated, _DISC, iterations=2)

@@ -17,7 +17,14 @@ from ccdcr.pixels.photometry import (
 )
 from ccdcr.pixels.slit import lines_and_traces
 
-__all__ = ["Single", "contrast_of_stars", "expected_noise", "find_sharp"]
+__all__ = [
+    "Single",
+    "at_borders",
+    "contrast_of_stars",
+    "expected_noise",
+    "find_sharp",
+    "is_steep",
+]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _CONTRAST = {False: 3.3, True: 4.0}  # of an image, of a spectrum less its lines
@@ -25,6 +32,7 @@ _STEEP = 0.35  # of the height: second difference of light that is 2.5 pixels wi
 _TAIL = 0.5  # contrast of a tail, relative to that of a peak
 _FAINTEST = 0.5  # fine structure that noise alone makes, sigma
 _ROUNDS = 3  # each uncovers what the cosmic rays of the former had hidden
+_STRIP = 20  # rows or columns in which a border is looked at
 _CROSS = ndimage.generate_binary_structure(2, 1)
 _PLATEAU, _LARGE = 10.0, 6  # sigma and pixels of a hit that is completed by its outline
 _DROP, _ALL_AROUND = 0.15, 0.8  # what is left one pixel outside; on that part of it
@@ -42,7 +50,6 @@ class Single(NamedTuple):
     hits: np.ndarray
     n_peaks: int
     model: np.ndarray | float  # lines and traces; 0 for images
-    smooth: np.ndarray  # the exposure without hits, filtered
     variance: np.ndarray  # at the expected level
     noise_factor: float
     contrast: float  # least one of peaks; stars may have raised it
@@ -82,7 +89,9 @@ def expected_noise(image, variance, usable, smooth):
     return np.maximum(expected, np.finfo(expected.dtype).tiny), factor
 
 
-def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, reference):
+def find_sharp(
+    image, variance, usable, examined, *, size, sigmas, axis, reference, contrast=None
+):
     """
     Find what sticks out of the smooth image more than out of the fine structure.
 
@@ -100,6 +109,8 @@ def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, referen
         Along which wavelength runs; None for images.
     reference : 2D `~numpy.ndarray` or None
         A model in place of the smooth image.
+    contrast : float, optional
+        Least ratio of a peak to fine structure; None: as the frame needs it.
 
     Returns
     -------
@@ -116,7 +127,7 @@ def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, referen
         model, misfit = lines_and_traces(image, variance, usable, axis)
     flat = image - model
     clean, hits = flat.copy(), np.zeros(image.shape, dtype=bool)
-    noise = contrast = None
+    noise = None
     for _ in range(_ROUNDS):
         smooth = _smooth(clean, size, model, reference)
         if noise is None:
@@ -131,7 +142,7 @@ def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, referen
                 stars = _contrast_of_stars(flat, broad, ratio, noise, examined)
                 contrast = max(contrast, _SAFE * stars)
         peak = (excess > sigmas[0]) & (ratio > contrast) & examined
-        peak &= _steepness(flat) > _STEEP * (flat - broad)
+        peak &= is_steep(flat, flat - broad)
         tail = (excess > sigmas[1]) & (ratio > _TAIL * contrast) & examined
         new = ndimage.binary_propagation(peak, _SQUARE, mask=tail | peak | hits)
         if not (new & ~hits).any():
@@ -141,10 +152,7 @@ def find_sharp(image, variance, usable, examined, *, size, sigmas, axis, referen
     hits |= _plateaus(flat - local_level(flat, usable), noise, hits) & examined
     hits = not_beside_sources(hits, ~usable, image, expected)
     n_peaks = count_groups(hits)
-    smooth = _smooth(np.where(hits, smooth, flat), size, model, reference)
-    return Single(
-        hits, n_peaks, model, smooth + model, expected, factor, contrast, misfit
-    )
+    return Single(hits, n_peaks, model, expected, factor, contrast, misfit)
 
 
 def _smooth(clean, size, model, reference):
@@ -184,12 +192,71 @@ def _plateaus(height, noise, hits):
     return plateau
 
 
-def _steepness(flat):
-    """Half of the second difference, along the axis where it is larger."""
+def is_steep(flat, height):
+    """
+    Find pixels that fall off too steeply for light.
+
+    Parameters
+    ----------
+    flat : 2D `~numpy.ndarray`
+        An image.
+    height : 2D `~numpy.ndarray`
+        How high its pixels are above what is broad.
+
+    Returns
+    -------
+    steep : 2D bool `~numpy.ndarray`
+        Where half of the second difference, along the axis where that is larger, is
+        more than a third of the height: less than 2.5 pixels wide at half maximum.
+    """
     wide = np.pad(flat, 1, mode="reflect")
     rows = wide[:-2, 1:-1] + wide[2:, 1:-1]
     columns = wide[1:-1, :-2] + wide[1:-1, 2:]
-    return flat - 0.5 * np.minimum(rows, columns)
+    return flat - 0.5 * np.minimum(rows, columns) > _STEEP * height
+
+
+def at_borders(hits, image):
+    """
+    Find hits at the borders of an image that are as broad as light.
+
+    The image goes on beyond its borders as in a mirror, in which half of a star looks
+    sharper than a whole one.
+
+    Parameters
+    ----------
+    hits : 2D bool `~numpy.ndarray`
+        What was found.
+    image : 2D `~numpy.ndarray`
+        The image.
+
+    Returns
+    -------
+    mask : 2D bool `~numpy.ndarray`
+        Groups of hits that come within 3 pixels of a border, and of which no pixel is
+        steep.
+    """
+    mask = np.zeros_like(hits)
+    whole = slice(None)
+    for side, edge in ((np.s_[:_STRIP], np.s_[:3]), (np.s_[-_STRIP:], np.s_[-3:])):
+        for part, at_edge in (
+            ((side, whole), (edge, whole)),
+            ((whole, side), (whole, edge)),
+        ):
+            found, strip = hits[part], image[part]
+            at, group, n = groups(found)
+            if n == 0:
+                continue
+            steep = is_steep(strip, strip - box_median(strip, (7, 7), "mirror"))
+            near = np.zeros_like(found)
+            near[at_edge] = True
+            sharp, close = (
+                np.bincount(group[which.ravel()[at]], minlength=n) > 0
+                for which in (steep, near)
+            )
+            dropped = np.zeros_like(found)
+            dropped.ravel()[at] = (close & ~sharp)[group]
+            mask[part] |= dropped
+    return mask
 
 
 def _fine_structure(clean, noise):
