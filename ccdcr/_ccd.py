@@ -253,7 +253,7 @@ def _set_flags(out, ccd, at, bits, not_examined, suspects):
     if not owns_flags(ccd):
         out.flags = copy.deepcopy(ccd.flags)  # which CCDData.copy does not do
         return
-    flags = not_examined.astype(np.uint8)
+    flags = not_examined.astype(np.uint8, order="C")
     flags *= FLAG_NOT_EXAMINED
     if ccd.flags is not None:
         flags |= ccd.flags

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from ccdcr.pixels.filters import windows
-from ccdcr.pixels.groups import groups
+from ccdcr.pixels.groups import groups, image_of
 
 __all__ = [
     "Detection",
@@ -88,8 +88,7 @@ def hysteresis(peak, tail, *, allowed=None, max_size=None):
     n_wanted = np.count_nonzero(keep)
     if max_size is not None:
         keep &= np.bincount(group, minlength=n_tails) <= max_size
-    flagged = np.zeros_like(tail)
-    flagged.ravel()[at] = keep[group]
+    flagged = image_of(keep[group], at, tail.shape)
     if allowed is not None:
         flagged &= allowed
     n_too_large = n_wanted - np.count_nonzero(keep)
@@ -122,8 +121,7 @@ def choose(flagged, allowed, max_size):
     keep = np.ones(n, dtype=bool)
     if max_size is not None:
         keep = np.bincount(group, minlength=n) <= max_size
-    chosen = np.zeros_like(flagged)
-    chosen.ravel()[at] = keep[group]
+    chosen = image_of(keep[group], at, flagged.shape)
     if allowed is not None:
         chosen &= allowed
     return chosen, n - np.count_nonzero(keep)

@@ -4,7 +4,7 @@
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["count_groups", "groups"]
+__all__ = ["count_groups", "groups", "image_of"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _MANY = 0.03  # part of an image from which on labelling all of it is as fast
@@ -62,6 +62,29 @@ def groups(mask, *, corners=True):
     edges = coo_array((np.ones(pairs[0].size, bool), pairs), shape=(at.size, at.size))
     n, group = connected_components(edges, directed=False)
     return at, group, n
+
+
+def image_of(values, at, shape):
+    """
+    Put values where pixels are.
+
+    Parameters
+    ----------
+    values : 1D bool `~numpy.ndarray`
+        One for each pixel.
+    at : 1D int `~numpy.ndarray`
+        Where they are in the flat image.
+    shape : tuple of int
+        That of the image.
+
+    Returns
+    -------
+    image : 2D bool `~numpy.ndarray`
+        False elsewhere.
+    """
+    image = np.zeros(shape, dtype=bool)
+    image.ravel()[at] = values  # a view, as the image is contiguous
+    return image
 
 
 def count_groups(mask):

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from ccdcr.pixels.detect import not_beside_sources
-from ccdcr.pixels.groups import count_groups, groups
+from ccdcr.pixels.groups import count_groups, groups, image_of
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.photometry import (
     expected_variance,
@@ -168,9 +168,8 @@ def _plateaus(height, noise, hits):
     Their inner parts look like sources; but all around, the charge ends within a pixel.
     """
     at, group, n = groups(height > _PLATEAU * noise)
-    plateau = np.zeros_like(hits)
     if n == 0:
-        return plateau
+        return np.zeros_like(hits)
     light = height.ravel()[at]
     half = np.full(n, -np.inf)
     np.maximum.at(half, group, light)
@@ -188,8 +187,7 @@ def _plateaus(height, noise, hits):
         )
     )
     large = (size >= _LARGE) & (n_hits > 0) & (n_sharp >= _ALL_AROUND * n_edge)
-    plateau.ravel()[at] = core & large[group]
-    return plateau
+    return image_of(core & large[group], at, hits.shape)
 
 
 def is_steep(flat, height):
@@ -253,9 +251,7 @@ def at_borders(hits, image):
                 np.bincount(group[which.ravel()[at]], minlength=n) > 0
                 for which in (steep, near)
             )
-            dropped = np.zeros_like(found)
-            dropped.ravel()[at] = (close & ~sharp)[group]
-            mask[part] |= dropped
+            mask[part] |= image_of((close & ~sharp)[group], at, found.shape)
     return mask
 
 
