@@ -235,6 +235,25 @@ def test_same_bytes_twice(cleaner):
     assert snapshot(CLEANERS[cleaner](ccd)) == snapshot(CLEANERS[cleaner](ccd))
 
 
+@pytest.mark.parametrize("order", ["F", "reversed", "every second"])
+@pytest.mark.parametrize("cleaner", CLEANERS)
+def test_memory_order_does_not_matter(cleaner, order):
+    """Arrays that were transposed, flipped or cut out."""
+
+    def laid_out(array):
+        if array is None or order == "F":
+            return None if array is None else np.asfortranarray(array)
+        if order == "reversed":
+            return np.ascontiguousarray(array[::-1, ::-1])[::-1, ::-1]
+        return np.repeat(array, 2, axis=1)[:, ::2]
+
+    ccd = dirty("std", "f4", "some")
+    other = dirty("std", "f4", "some")
+    other.data, other.mask = laid_out(ccd.data), laid_out(ccd.mask)
+    other.uncertainty.array = laid_out(ccd.uncertainty.array)
+    assert snapshot(CLEANERS[cleaner](other)) == snapshot(CLEANERS[cleaner](ccd))
+
+
 @pytest.mark.parametrize("meta", [dict, fits.Header])
 @pytest.mark.parametrize("cleaner", CLEANERS)
 def test_chains(cleaner, meta):
