@@ -110,6 +110,21 @@ def variance_of_lines_and_traces(flat, variance, at):
 
 
 def _running_median(image, axis):
+    """
+    Over what there is of a window at the ends.
+
+    In a mirror a cosmic ray would be there twice, and the median would follow it.
+    """
+    rows = np.moveaxis(image, axis, 0)
+    n, half = len(rows), _LENGTH // 2
+    if n <= _LENGTH:
+        middle = np.median(image, axis=axis, keepdims=True)
+        return np.repeat(middle, n, axis=axis).astype(image.dtype, copy=False)
     size = [1, 1]
     size[axis] = _LENGTH
-    return box_median(image, tuple(size))
+    smooth = box_median(image, tuple(size))
+    out = np.moveaxis(smooth, axis, 0)
+    for k in range(half):
+        out[k] = np.median(rows[: k + half + 1], axis=0)
+        out[-k - 1] = np.median(rows[-k - half - 1 :], axis=0)
+    return smooth
