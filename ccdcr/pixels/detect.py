@@ -19,7 +19,9 @@ __all__ = [
 ]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
-_LINE = 50, 0.5  # pixels of a row or column, and part of it, that no cosmic ray hits
+# Pixels of a row or column, and part of it, that no cosmic ray hits; and that none
+# hits in more than three pieces.
+_LINE, _BROKEN_LINE = (50, 1 / 2), (30, 1 / 3)
 
 
 class Detection(NamedTuple):
@@ -141,13 +143,17 @@ def left_alone(hits, star):
     Returns
     -------
     mask : 2D bool `~numpy.ndarray`
-        Hits in rows or columns of which half is hit (bad columns, the edge of an
-        overscan), and hits that touch a saturated star (ends of trails of charge).
+        Hits in rows or columns of which half is hit, or a third in more than three
+        pieces (bad columns, the edge of an overscan), and hits that touch a saturated star (ends of trails of charge).
     """
     mask = np.zeros_like(hits)
-    for axis in (0, 1):
+    for axis, n in enumerate(hits.shape):
         n_hits = np.count_nonzero(hits, axis=axis, keepdims=True)
-        mask |= hits & (n_hits > max(_LINE[0], _LINE[1] * hits.shape[axis]))
+        changes = np.diff(hits, axis=axis, prepend=False)
+        n_pieces = np.count_nonzero(changes, axis=axis, keepdims=True) / 2
+        line = n_hits > max(_LINE[0], _LINE[1] * n)
+        broken = n_hits > max(_BROKEN_LINE[0], _BROKEN_LINE[1] * n)
+        mask |= hits & (line | (broken & (n_pieces > 3)))
     touching = hits & ndimage.binary_dilation(star, _SQUARE)
     return mask | ndimage.binary_propagation(touching, _SQUARE, mask=hits)
 

@@ -136,6 +136,6 @@ def test_both_tracks_of_the_gmos_frame():
         ccdcr.cosmicray_median(ccd, dispersion_axis=1),
     ):
         report = ccdcr.cosmicray_report(out, ccd)
-        assert report.n_cosmicrays == 2
-        assert report.table["n_pixels"].min() > 60
-        assert_allclose(report.table["x_centroid"], [150, 38], atol=5)
+        large = report.table["n_pixels"] > 60  # one may be in two pieces
+        assert report.n_cosmicrays <= 3
+        assert_allclose(report.table["x_centroid"][large], [150, 38], atol=5)
