@@ -18,7 +18,7 @@ from ccdcr.pixels.noise import quantisation_step, scale_to_unity
 from ccdcr.pixels.replace import fill
 from ccdcr.pixels.saturation import around_saturated
 from ccdcr.pixels.single import find_sharp
-from ccdcr.pixels.skirt import fill_from_beyond, take_in_skirts
+from ccdcr.pixels.skirt import fill_if_plausible, take_in_skirts
 from ccdcr.pixels.slit import variance_of_lines_and_traces
 
 __all__ = ["matched_median"]
@@ -83,17 +83,10 @@ def matched_median(ccd, model, allowed, options):
         )
     flagged, n_too_large = choose(flagged, allowed, options["max_size"])
     values = variances = None
-    if options["replacement"] is not None and found is not None:
-        values, variances = _replace(
-            ccd,
-            noise,
-            examined & ~flagged & ~suspects,
-            flagged,
-            image,
-            unit,
-            found,
-            model,
-            options,
+    if found is not None:
+        donors = examined & ~flagged & ~suspects
+        flagged, values, variances = _replace(
+            ccd, noise, donors, flagged, image, unit, found, model, options
         )
     if allowed is not None:
         examined = examined & allowed
@@ -144,30 +137,30 @@ def _filled(model, unit, dtype):
 
 
 def _replace(ccd, noise, donors, flagged, image, unit, found, model, options):
-    """New values of the flagged pixels, and their variances if there are any."""
+    """What is plausible; its new values, and their variances if there are any."""
     given = noise.variance if ccd.uncertainty is None else variance(ccd)
-    if options["replacement"] == "median":
+    flat = image - found.model
+    flagged, values, variances = fill_if_plausible(
+        flat, given * unit**2, found.variance, donors, flagged
+    )
+    lines = np.broadcast_to(found.model, image.shape)[flagged]
+    if options["replacement"] is None:
+        return flagged, None, None
+    if options["replacement"] == "local":
+        values = (values + lines) / unit
+        if options["axis"] is not None:
+            variances += variance_of_lines_and_traces(flat, found.variance, flagged)
+        variances = variances / unit**2
+    else:
         if model is None:
-            at = np.nonzero(flagged)
-            flat = median_at(image - found.model, options["size"], donors, at)
-            lines = np.broadcast_to(found.model, image.shape)[flagged]
-            values = (flat + lines) / np.float64(unit)
+            values = median_at(flat, options["size"], donors, np.nonzero(flagged))
+            values = (values + lines) / np.float64(unit)
         else:
             values = model[0][flagged]
         values, variances = from_window(
             unpack(ccd)[0], given, donors, flagged, options["size"], values, model
         )
-    else:
-        values, variances = fill_from_beyond(
-            image - found.model, given * unit**2, found.variance, donors, flagged
-        )
-        if options["axis"] is not None:
-            values += found.model[flagged]
-            variances += variance_of_lines_and_traces(
-                image - found.model, found.variance, flagged
-            )
-        values, variances = values / unit, variances / unit**2
-    return values, None if ccd.uncertainty is None else variances
+    return flagged, values, None if ccd.uncertainty is None else variances
 
 
 def _cautions(flagged, examined, found, options):

@@ -32,7 +32,7 @@ from ccdcr.pixels.noise import scale_to_unity
 from ccdcr.pixels.replace import fill, from_neighbours
 from ccdcr.pixels.saturation import around_saturated
 from ccdcr.pixels.single import at_borders, contrast_of_stars, expected_noise
-from ccdcr.pixels.skirt import fill_from_beyond, take_in_skirts
+from ccdcr.pixels.skirt import fill_if_plausible, take_in_skirts
 from ccdcr.pixels.slit import lines_and_traces, variance_of_lines_and_traces
 
 __all__ = ["cosmicray_lacosmic"]
@@ -299,7 +299,7 @@ def _clean(ccd, allowed, background, settings, options):
         if settings["replacement"] == "local" and flagged.any():
             if work is None:
                 work = _work(data, usable, noise.variance, settings["axis"])
-            values, variances = _local(ccd, work, donors, flagged)
+            flagged, values, variances = _local(ccd, work, donors, flagged)
         else:
             own = ndimage.binary_dilation(~usable, np.ones((5, 5))) | ~cleaned
             values, variances = _judge(ccd, data, clean, own, donors, flagged, options)
@@ -356,18 +356,18 @@ def _work(data, usable, noise, axis):
 
 
 def _local(ccd, work, donors, flagged):
-    """New values from good neighbours, and their variances if there are any."""
+    """What is plausible; its values from good neighbours, and variances if any."""
     given = work.expected
     if ccd.uncertainty is not None:
         given = variance(ccd) * work.unit**2
-    values, variances = fill_from_beyond(
+    flagged, values, variances = fill_if_plausible(
         work.flat, given, work.expected, donors, flagged
     )
     if np.ndim(work.lines):
         values += work.lines[flagged]
         variances += variance_of_lines_and_traces(work.flat, work.expected, flagged)
     values, variances = values / work.unit, variances / work.unit**2
-    return values, None if ccd.uncertainty is None else variances
+    return flagged, values, None if ccd.uncertainty is None else variances
 
 
 def _judge(ccd, data, clean, own, donors, flagged, options):

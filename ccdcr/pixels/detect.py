@@ -144,7 +144,8 @@ def left_alone(hits, star):
     -------
     mask : 2D bool `~numpy.ndarray`
         Hits in rows or columns of which half is hit, or a third in more than three
-        pieces (bad columns, the edge of an overscan), and hits that touch a saturated star (ends of trails of charge).
+        pieces (bad columns, the edge of an overscan), and hits that touch a saturated
+        star (ends of trails of charge).
     """
     mask = np.zeros_like(hits)
     for axis, n in enumerate(hits.shape):

@@ -4,15 +4,17 @@
 import numpy as np
 from scipy import ndimage
 
+from ccdcr.pixels.groups import groups, image_of
 from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
 
-__all__ = ["fill_from_beyond", "take_in_skirts"]
+__all__ = ["fill_from_beyond", "fill_if_plausible", "take_in_skirts"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _SKIRT = 2.0  # sigma by which a pixel of a skirt sticks out
 _CAUTION = 4.0  # weight of the scatter of the surroundings: a star has steep flanks
 _OFFSET = np.arange(-7, 8)
 _WIDE = np.exp(-0.08 * (_OFFSET[:, None] ** 2 + _OFFSET**2))  # sigma of 2.5 pixels
+_PLAUSIBLE = 3.0  # sigma by which a cosmic ray exceeds what takes its place
 _WORSE = 0.5  # of the variance of a pixel: what donors farther away may cost
 
 
@@ -91,3 +93,31 @@ def fill_from_beyond(image, variance, expected, donors, flagged):
         wide = from_neighbours(image, variance, donors, inside, _WIDE)
         values[alone], variances[alone] = wide
     return values, variances
+
+
+def fill_if_plausible(image, variance, expected, donors, flagged):
+    """
+    Replace cosmic rays that are brighter than what would take their place.
+
+    Parameters
+    ----------
+    image, variance, expected : 2D `~numpy.ndarray`
+        As in `fill_from_beyond`.
+    donors, flagged : 2D bool `~numpy.ndarray`
+        Likewise.
+
+    Returns
+    -------
+    flagged : 2D bool `~numpy.ndarray`
+        Groups of which some pixel exceeds its new value by 3 sigma, or has none.
+    values, variances : 1D `~numpy.ndarray`
+        Of their pixels.
+    """
+    values, variances = fill_from_beyond(image, variance, expected, donors, flagged)
+    at, group, n = groups(flagged)
+    with np.errstate(invalid="ignore"):
+        excess = (image[flagged] - values) / np.sqrt(expected[flagged] + variances)
+    best = np.full(n, -np.inf)
+    np.maximum.at(best, group, np.where(np.isfinite(values), excess, np.inf))
+    kept = (best > _PLAUSIBLE)[group]
+    return image_of(kept, at, flagged.shape), values[kept], variances[kept]

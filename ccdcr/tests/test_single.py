@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ccdcr import CosmicRayWarning, cosmicray_lacosmic, cosmicray_median, simulate
 from ccdcr.pixels.detect import choose, left_alone
-from ccdcr.pixels.skirt import fill_from_beyond, take_in_skirts
+from ccdcr.pixels.skirt import fill_from_beyond, fill_if_plausible, take_in_skirts
 from ccdcr.pixels.slit import lines_and_traces
 
 SQUARE = np.ones((3, 3), bool)
@@ -166,6 +166,20 @@ class TestPixels:
         image[5:10, 5:10] += 20
         values, variances = fill_from_beyond(image, ones, ones, ~hit, hit)
         assert values[0] > 16
+
+    def test_what_is_not_brighter_is_no_cosmic_ray(self):
+        """A cosmic ray adds charge: it exceeds its new value by 3 sigma somewhere."""
+        image = np.zeros((20, 20))
+        image[5, 5:8], image[15, 15] = [0, 4, 0], 1
+        ones = np.ones_like(image)
+        flagged = np.zeros(image.shape, bool)
+        flagged[5, 5:8] = flagged[15, 15] = True
+        kept, values, variances = fill_if_plausible(
+            image, ones, ones, ~flagged, flagged
+        )
+        assert np.argwhere(kept).tolist() == [[5, 5], [5, 6], [5, 7]]
+        assert_allclose(values, 0)
+        assert len(variances) == 3
 
     def test_whole_lines_are_no_cosmic_rays(self):
         hits = np.zeros((90, 100), bool)
