@@ -229,7 +229,7 @@ def _add_median(commands):
     command.add_argument(
         "--method",
         choices=["matched", "classic"],
-        help="by the noise of each pixel and with a test that lets stars live, or by "
+        help="by the noise of each pixel and with a test that spares stars, or by "
         "one threshold for the image (matched)",
     )
     command.add_argument(

@@ -250,7 +250,7 @@ def read(path, *, unit=None):
     try:
         ccd = CCDData.read(path, hdu=index, unit=unit, format="fits", memmap=False)
     except ValueError as error:
-        hint = " (give the unit if BUNIT is missing or not known)"
+        hint = " (give the unit if BUNIT is missing or not known; as a command --unit)"
         msg = f"{path}: {error}{hint if 'unit' in str(error) else ''}"
         raise ValueError(msg) from None
     if primary is not None:  # where multi-extension files keep what cleaners look up

@@ -54,7 +54,7 @@ def cosmicray_median(
         must be larger than the cosmic rays are wide.
     method : {'matched', 'classic'}, optional
         ``'matched'``: by the noise of each pixel, with a test of the contrast that
-        lets stars live. ``'classic'``: one threshold for the whole difference image,
+        spares stars. ``'classic'``: one threshold for the whole difference image,
         as in the teareduce cookbook; it cuts stars and lines.
     sigma_peak, sigma_tail : float, optional
         A pixel is a peak if it exceeds the smooth image by more than
