@@ -4,8 +4,8 @@ What the cleaners cost, as ratios to an anchor that is timed in the same run.
 
 Every row is timed in turn with its anchor, by the CPU clock of this process and its
 threads; the median of the ratios is printed. Peak memory is the high-water mark of
-numpy's allocations (tracemalloc) above the start, in images of float32, with what is
-returned. Run it with OMP_NUM_THREADS=1:
+numpy's allocations (tracemalloc), less what is returned, in images of float32. Run it
+with OMP_NUM_THREADS=1:
 
     python benchmarks/speed.py [--size 2048] [--repeat 5]
 """
@@ -15,12 +15,14 @@ import subprocess
 import sys
 import time
 import tracemalloc
+import warnings
 
 import numpy as np
 from astropy.nddata import CCDData, StdDevUncertainty
 from scipy import ndimage
 
 import ccdcr
+from ccdcr.pixels.median_network import box_median
 
 
 def exposure(size, n_hits, seed):
@@ -53,13 +55,13 @@ def ratio(work, anchor, repeat):
 
 
 def peak(work, size):
-    """High-water mark of memory in float32 images."""
+    """High-water mark of memory in float32 images, less what is returned."""
     tracemalloc.start()
     result = work()
-    high = tracemalloc.get_traced_memory()[1]
+    now, high = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     del result
-    return high / (4 * size**2)
+    return (high - now) / (4 * size**2)
 
 
 def import_ratio(repeat):
@@ -81,33 +83,56 @@ def rows(size):
     first, second = exposure(size, 2000, 1), exposure(size, 2000, 2)
     few = exposure(size, 20, 1), exposure(size, 20, 2)
     variance = np.full(first.data.shape, 324, np.float32)
+    cleaned = ccdcr.cosmicray_pair(first, second)[0]
 
     def floor():
         first.copy(), second.copy(), first.data - second.data
 
-    def classic():
-        return ccdcr.cosmicray_pair(first, second)
+    def classic(*pair):
+        return ccdcr.cosmicray_pair(*pair or (first, second), method="classic")
 
-    def filtered():
-        return ndimage.median_filter(first.data, (9, 3))
+    def matched(*pair):
+        return ccdcr.cosmicray_pair(*pair or (first, second))
 
     def scrappy():
         return astroscrappy.detect_cosmics(
             first.data, inmask=first.mask, invar=variance, gain=1.0
         )
 
+    def scipy_median():
+        return ndimage.median_filter(first.data, (9, 3))
+
     yield "pair, classic", classic, floor, "copy() of both + subtraction"
     yield (
         "pair, classic, 2000 hits",
         classic,
-        lambda: ccdcr.cosmicray_pair(*few),
+        lambda: classic(*few),
+        "the same with 20 hits",
+    )
+    yield "pair, matched", matched, scrappy, "astroscrappy on one of the frames"
+    yield (
+        "pair, matched, 2000 hits",
+        matched,
+        lambda: matched(*few),
         "the same with 20 hits",
     )
     yield (
-        "median (9, 3), classic",
-        lambda: ccdcr.cosmicray_median(first, size=(9, 3)),
-        filtered,
+        "median filter (9, 3)",
+        lambda: box_median(first.data, (9, 3)),
+        scipy_median,
         "scipy.ndimage.median_filter",
+    )
+    yield (
+        "median, classic, (9, 3)",
+        lambda: ccdcr.cosmicray_median(first, size=(9, 3), method="classic"),
+        scipy_median,
+        "scipy.ndimage.median_filter",
+    )
+    yield (
+        "median, matched",
+        lambda: ccdcr.cosmicray_median(first),
+        scrappy,
+        "astroscrappy",
     )
     yield (
         "lacosmic",
@@ -115,6 +140,31 @@ def rows(size):
         scrappy,
         "astroscrappy, same mask and variance",
     )
+    yield (
+        "lacosmic, grown",
+        lambda: ccdcr.cosmicray_lacosmic(first, grow=2),
+        scrappy,
+        "astroscrappy, same mask and variance",
+    )
+    yield (
+        "report, table",
+        lambda: ccdcr.cosmicray_report(cleaned, first).table,
+        lambda: catalog(cleaned, first),
+        "photutils SourceCatalog, the same columns",
+    )
+
+
+def catalog(after, before):
+    """Table of the same columns by photutils."""
+    from photutils.segmentation import SourceCatalog, detect_sources
+
+    mask = after.mask & ~before.mask
+    labels = detect_sources(mask.astype(np.float32), 0.5, 1)
+    columns = ["label", "area", "xcentroid", "ycentroid", "segment_flux"]
+    columns += ["bbox_xmin", "bbox_xmax", "bbox_ymin", "bbox_ymax"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old names of columns
+        return SourceCatalog(before.data - after.data, labels).to_table(columns)
 
 
 def main():
