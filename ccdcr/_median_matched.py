@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The matched median method on a frame: noise of each pixel, contrast, skirts."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ccdcr._ccd import FLAG_LOCAL, repack, unpack, variance
@@ -56,26 +58,13 @@ def matched_median(ccd, model, allowed, options):
     examined = usable & ~star
     if model is not None:
         examined &= model[1]
-    if not examined.any():
-        flagged, suspects, found = np.zeros_like(examined), examined, None
-        unit, image = 1.0, data
-    else:
-        unit = scale_to_unity(data, usable, noise.variance)
-        image, scaled = _plausible(data, usable, noise.variance, unit)
-        found = find_sharp(
-            image,
-            scaled,
-            usable,
-            examined,
-            size=options["size"],
-            sigmas=options["sigmas"],
-            axis=options["axis"],
-            contrast=options["contrast"],
-            reference=None if model is None else _filled(model, unit, image.dtype),
-        )
+    flagged = suspects = np.zeros_like(examined)
+    work = found = None
+    if examined.any():
+        work, found = _find(data, usable, examined, noise.variance, model, options)
         suspects = left_alone(found.hits, star)
         flagged = take_in_skirts(
-            image - found.model,
+            work.image - found.model,
             found.variance,
             found.hits & ~suspects,
             examined & ~suspects,
@@ -86,7 +75,7 @@ def matched_median(ccd, model, allowed, options):
     if found is not None:
         donors = examined & ~flagged & ~suspects
         flagged, values, variances = _replace(
-            ccd, noise, donors, flagged, image, unit, found, model, options
+            ccd, noise.variance, donors, flagged, work, found, model, options
         )
     if allowed is not None:
         examined = examined & allowed
@@ -112,13 +101,43 @@ def matched_median(ccd, model, allowed, options):
         "CCRNSUSP": np.count_nonzero(suspects & examined),
         **counts,
     }
-    if found is not None:
-        cards |= {
-            "CCRNOISF": found.noise_factor,
-            "CCRCONTR": found.contrast,
-            "CCRNPEAK": found.n_peaks,
-        }
-    return out, cards, cautions
+    return out, cards | _measured(found), cautions
+
+
+class _Work(NamedTuple):
+    """A frame without gaps, such that its noise is about 1."""
+
+    unit: float  # what the frame was multiplied with
+    image: np.ndarray
+
+
+def _find(data, usable, examined, noise, model, options):
+    """What stands out, and the frame in which it was looked for."""
+    unit = scale_to_unity(data, usable, noise)
+    image, noise = _plausible(data, usable, noise, unit)
+    found = find_sharp(
+        image,
+        noise,
+        usable,
+        examined,
+        size=options["size"],
+        sigmas=options["sigmas"],
+        axis=options["axis"],
+        contrast=options["contrast"],
+        reference=None if model is None else _filled(model, unit, image.dtype),
+    )
+    return _Work(unit, image), found
+
+
+def _measured(found):
+    """Cards of what was measured, if anything was examined."""
+    if found is None:
+        return {}
+    return {
+        "CCRNOISF": found.noise_factor,
+        "CCRCONTR": found.contrast,
+        "CCRNPEAK": found.n_peaks,
+    }
 
 
 def _plausible(data, usable, noise, unit):
@@ -136,9 +155,10 @@ def _filled(model, unit, dtype):
     return (fill(values, usable) * unit).astype(dtype)
 
 
-def _replace(ccd, noise, donors, flagged, image, unit, found, model, options):
+def _replace(ccd, noise, donors, flagged, work, found, model, options):
     """What is plausible; its new values, and their variances if there are any."""
-    given = noise.variance if ccd.uncertainty is None else variance(ccd)
+    image, unit = work.image, work.unit
+    given = noise if ccd.uncertainty is None else variance(ccd)
     flat = image - found.model
     flagged, values, variances = fill_if_plausible(
         flat, given * unit**2, found.variance, donors, flagged
