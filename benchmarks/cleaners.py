@@ -11,7 +11,13 @@ import numpy as np
 import ccdcr
 from ccdcr.pixels.difference import overlap
 
-__all__ = ["CLEANERS"]
+__all__ = [
+    "CLEANERS",
+    "astroscrappy_default",
+    "ccdproc_median",
+    "lacosmic",
+    "result",
+]
 
 
 def matched(ccds, shift, _readnoise):
@@ -36,7 +42,7 @@ def teareduce(ccds, shift, _readnoise):
             return_masks=True,
         )
     return [
-        _result(ccd, data, mask.astype(bool))
+        result(ccd, data, mask.astype(bool))
         for ccd, data, mask in zip(ccds, clean, (mask1, mask2), strict=True)
     ]
 
@@ -56,7 +62,7 @@ def minimum(ccds, shift, _readnoise):
         mask[part] = own - other > 5 * np.sqrt(variance)
         data = ccd.data.copy()
         data[part] = np.where(mask[part], other, own)
-        results.append(_result(ccd, data, mask))
+        results.append(result(ccd, data, mask))
     return results
 
 
@@ -67,7 +73,7 @@ def astroscrappy_default(ccds, _shift, readnoise):
         mask, data = astroscrappy.detect_cosmics(
             ccd.data, inmask=ccd.mask, gain=1.0, readnoise=readnoise, satlevel=65000.0
         )
-        results.append(_result(ccd, data, mask))
+        results.append(result(ccd, data, mask))
     return results
 
 
@@ -78,7 +84,7 @@ def ccdproc_median(ccds, _shift, _readnoise):
         clean = ccdproc.cosmicray_median(
             ccd, error_image=ccd.uncertainty.array, thresh=5, mbox=5, gbox=3, rbox=3
         )
-        results.append(_result(ccd, clean.data, clean.mask & ~ccd.mask))
+        results.append(result(ccd, clean.data, clean.mask & ~ccd.mask))
     return results
 
 
@@ -97,11 +103,12 @@ def lacosmic(ccds, _shift, _readnoise):
                 error=ccd.uncertainty.array,
                 mask=ccd.mask | (ccd.data >= 65000),
             )
-        results.append(_result(ccd, data, mask))
+        results.append(result(ccd, data, mask))
     return results
 
 
-def _result(ccd, data, mask):
+def result(ccd, data, mask):
+    """The frame with other data, and more masked."""
     out = ccd.copy()
     out.data = np.asarray(data)
     out.mask = ccd.mask | mask

@@ -15,8 +15,7 @@ import io
 import warnings
 from dataclasses import asdict
 
-import astroscrappy
-import ccdproc
+import cleaners
 import numpy as np
 from astropy.nddata import CCDData, StdDevUncertainty, VarianceUncertainty
 from scipy import ndimage
@@ -50,38 +49,6 @@ def classic(ccd, _axis, _readnoise):
     return ccdcr.cosmicray_median(ccd, method="classic")
 
 
-def astroscrappy_default(ccd, _axis, readnoise):
-    """Defaults, and the right noise."""
-    mask, data = astroscrappy.detect_cosmics(
-        ccd.data, inmask=ccd.mask, gain=1.0, readnoise=readnoise, satlevel=_SATURATION
-    )
-    return _result(ccd, data, mask)
-
-
-def lacosmic_package(ccd, _axis, _readnoise):
-    """The package of that name, for critical sampling, saturated pixels masked."""
-    from lacosmic import remove_cosmics
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        data, mask = remove_cosmics(
-            ccd.data,
-            contrast=2.0,
-            cr_threshold=5.0,
-            neighbor_threshold=2.0,
-            error=ccd.uncertainty.array,
-            mask=ccd.mask | (ccd.data >= _SATURATION),
-        )
-    return _result(ccd, data, mask)
-
-
-def ccdproc_median(ccd, _axis, _readnoise):
-    """The mask grows by one pixel."""
-    clean = ccdproc.cosmicray_median(
-        ccd, error_image=ccd.uncertainty.array, thresh=5, mbox=5, gbox=3, rbox=3
-    )
-    return _result(ccd, clean.data, clean.mask & ~ccd.mask)
-
-
 def teareduce(ccd, _axis, _readnoise):
     """cr2images with a median filter in place of the second image."""
     import teareduce as tea
@@ -94,14 +61,12 @@ def teareduce(ccd, _axis, _readnoise):
             tsigma_tail=3,
             return_masks=True,
         )
-    return _result(ccd, data, mask.astype(bool) & ~ccd.mask)
+    return cleaners.result(ccd, data, mask.astype(bool) & ~ccd.mask)
 
 
-def _result(ccd, data, mask):
-    out = ccd.copy()
-    out.data = np.asarray(data)
-    out.mask = ccd.mask | mask
-    return out
+def alone(cleaner):
+    """One of those that clean each exposure of a pair alone."""
+    return lambda ccd, _axis, readnoise: cleaner([ccd], None, readnoise)[0]
 
 
 #: By the name in the table.
@@ -110,9 +75,9 @@ CLEANERS = {
     "ccdcr LACosmic, grown": lacosmic,
     "ccdcr LACosmic": lacosmic_default,
     "ccdcr median, classic": classic,
-    "astroscrappy": astroscrappy_default,
-    "lacosmic": lacosmic_package,
-    "ccdproc median": ccdproc_median,
+    "astroscrappy": alone(cleaners.astroscrappy_default),
+    "lacosmic": alone(cleaners.lacosmic),
+    "ccdproc median": alone(cleaners.ccdproc_median),
     "teareduce, single": teareduce,
 }
 
