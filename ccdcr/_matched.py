@@ -21,6 +21,7 @@ from ccdcr._health import density_on_sources, look_for_trouble
 from ccdcr._regions import describe
 from ccdcr.pixels.detect import choose
 from ccdcr.pixels.difference import middle_and_sigma, overlap
+from ccdcr.pixels.level import local_level
 from ccdcr.pixels.matched import match
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import (
@@ -29,7 +30,7 @@ from ccdcr.pixels.noise import (
     quantisation_step,
     scale_to_unity,
 )
-from ccdcr.pixels.photometry import local_level, photon_transfer
+from ccdcr.pixels.photometry import photon_transfer
 from ccdcr.pixels.predict import combine, exposure
 from ccdcr.pixels.replace import GAUSSIAN, fill, from_neighbours
 
@@ -198,7 +199,7 @@ def _variances(frames, parts, options):
         difference = images[0] - images[1]
         # a bias that was taken off both hides the steps in either
         step = quantisation_step(difference, both)
-        difference = (difference - local_level(difference, both))[both]
+        difference = (difference - local_level(difference, both).rows())[both]
         sigma = middle_and_sigma(dithered(difference, step))[1] / np.sqrt(2)
         slope = photon_transfer(*images, sigma, both, step) if sigma > 0 else 0.0
         for n in (i, j):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ccdcr._ccd import variance
 from ccdcr.exceptions import CosmicRayWarning
+from ccdcr.pixels.level import lattice
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import photon_variance, scatter
 from ccdcr.pixels.photometry import noise_factor
@@ -126,7 +127,8 @@ def _scatter_over_noise(data, noise, usable):
     image = fill(data, usable)
     with np.errstate(over="ignore", invalid="ignore"):
         rest = image - box_median(image, (5, 5), "mirror")
-    return noise_factor(rest, noise, usable)[0]
+    where = lattice(rest.shape)
+    return noise_factor(*(where.of(a) for a in (rest, noise, usable)), where).factor
 
 
 def _caution_of_noise(factor, words):

@@ -6,10 +6,10 @@ from scipy import ndimage
 
 from ccdcr.pixels.median_network import box_median
 
-__all__ = ["CHUNK", "median", "median_at", "windows"]
+__all__ = ["CHUNK", "median", "median_at", "neighbours", "windows"]
 
 #: Values that may be gathered at once; bounds the memory of sparse work.
-CHUNK = 1 << 22
+CHUNK = 1 << 18
 
 
 def median(image, size, usable):
@@ -83,6 +83,38 @@ def _medians(values):
     lower = np.maximum(count - 1, 0) // 2
     pick = np.stack([lower, upper], axis=-1)
     return np.take_along_axis(values, pick, axis=-1).mean(axis=-1)
+
+
+def neighbours(at, size, shape):
+    """
+    Find the windows around some pixels.
+
+    Parameters
+    ----------
+    at : tuple of 1D int `~numpy.ndarray`
+        Row and column indices of the pixels.
+    size : tuple of int
+        Rows and columns of the window.
+    shape : tuple of int
+        That of the image.
+
+    Returns
+    -------
+    rows, columns : 2D int `~numpy.ndarray`
+        One row per pixel, with all indices of its window; beyond the edges those of
+        the nearest pixel.
+    inside : 2D bool `~numpy.ndarray`
+        Which are not beyond the edges.
+    """
+    offsets = np.indices(size).reshape(2, -1)
+    wanted = [
+        index[:, None] + (offset - n // 2)
+        for index, offset, n in zip(at, offsets, size, strict=True)
+    ]
+    rows, columns = (
+        index.clip(0, n - 1) for index, n in zip(wanted, shape, strict=True)
+    )
+    return rows, columns, (rows == wanted[0]) & (columns == wanted[1])
 
 
 def windows(padded, size, at):

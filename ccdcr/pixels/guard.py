@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ccdcr.pixels.level import local_level
 from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.photometry import local_level
 
 __all__ = ["LIMITS", "Guard", "measure_guard"]
 
@@ -61,7 +61,7 @@ def measure_guard(image, prediction, variance, own, usable, flagged, *, final):
     fainter = np.minimum(image, prediction)
     use = usable & ~flagged if (usable & ~flagged).any() else usable
     slope = np.sqrt(np.maximum(_steepest(fainter) ** 2 - 9 * own, 0))
-    brightness = np.maximum(fainter - local_level(fainter, use), 0)
+    brightness = np.maximum(fainter - local_level(fainter, use).rows(), 0)
     # hot pixels and single hits do not survive the median
     smooth = box_median(fainter, (3, 3), "nearest")
     smooth -= np.median(smooth[use])

@@ -1,17 +1,19 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """How one exposure is predicted from another: flux scale, level, and noise."""
 
+from typing import NamedTuple
+
 import numpy as np
-from scipy import ndimage
 
 from ccdcr.pixels.difference import middle_and_sigma
+from ccdcr.pixels.level import Level
 from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.noise import dithered
+from ccdcr.pixels.noise import dithered, every
 
 __all__ = [
+    "Scatter",
     "expected_variance",
     "flux_scale",
-    "local_level",
     "noise_factor",
     "photon_slope",
     "photon_transfer",
@@ -21,6 +23,7 @@ _BINS, _IN_BIN = 8, 50  # of brightness; pixels in each, at least
 _LIMITS = 0.05, 20.0  # of a flux scale that can be believed
 _MEDIAN = 0.6745  # of the absolute value of a normal variable
 _NOISIER = 1.15  # from where on a part of an image has a noise factor of its own
+_SAMPLE = 1 << 20  # pixels that are enough to measure a slope
 _LEAST = 100  # pixels to measure the scatter of a difference with
 
 
@@ -41,11 +44,13 @@ def photon_slope(image, variance, usable):
         Variance per data unit, from pixels above the 99th percentile and 5 sigma; 0
         if these are fewer than 50.
     """
-    light, noise = image[usable], variance[usable]
+    rows = np.s_[:: every(image.size // _SAMPLE)]
+    light, noise = (a[rows][usable[rows]] for a in (image, variance))
     if light.size == 0:
         return 0.0
-    sky, floor = np.median(light), np.median(noise)
-    bright = (light > np.percentile(light, 99)) & (light > sky + 5 * np.sqrt(floor))
+    floor = np.median(noise)
+    sky, brightest = np.percentile(light, [50, 99])
+    bright = light > max(brightest, sky + 5 * np.sqrt(floor))
     if np.count_nonzero(bright) < 50:
         return 0.0
     ratio = (noise[bright] - floor) / (light[bright] - sky)
@@ -121,60 +126,6 @@ def flux_scale(first, second, variance1, variance2, usable):
     return scale if _LIMITS[0] <= scale <= _LIMITS[1] else None
 
 
-def local_level(image, usable, box=64, *, worst=False):
-    """
-    Smooth level of an image: medians in boxes, and bilinear between them.
-
-    Parameters
-    ----------
-    image : 2D `~numpy.ndarray`
-        The image.
-    usable : 2D bool `~numpy.ndarray`
-        Pixels that count; at least one.
-    box : int, optional
-        Size of the boxes in pixels, about.
-    worst : bool, optional
-        Take the largest of neighbouring boxes, for what must not be too small.
-
-    Returns
-    -------
-    level : 2D `~numpy.ndarray`
-        One value per pixel; boxes of at most 20 pixels have that of the others.
-    """
-    edges = [np.linspace(0, n, max(1, n // box) + 1).astype(int) for n in image.shape]
-    grid = np.full([edge.size - 1 for edge in edges], np.nan)
-    for i, j in np.ndindex(grid.shape):
-        part = np.s_[edges[0][i] : edges[0][i + 1], edges[1][j] : edges[1][j + 1]]
-        values = image[part][usable[part]]
-        if values.size > 20:
-            grid[i, j] = np.median(values)
-    grid[np.isnan(grid)] = (
-        np.median(image[usable]) if np.isnan(grid).all() else np.nanmedian(grid)
-    )
-    if min(grid.shape) >= 3:
-        grid = box_median(grid, (3, 3), "nearest")
-    if worst:
-        grid = ndimage.maximum_filter(grid, 3, mode="nearest")
-    rows, columns = (
-        _hat(n, (edge[1:] + edge[:-1] - 1) / 2)
-        for n, edge in zip(image.shape, edges, strict=True)
-    )
-    return (rows @ grid @ columns.T).astype(image.dtype, copy=False)
-
-
-def _hat(n, centres):
-    """Weights of linear interpolation from some centres to `n` pixels, and beyond."""
-    if centres.size == 1:
-        return np.ones((n, 1))
-    x = np.arange(n)
-    left = np.clip(np.searchsorted(centres, x) - 1, 0, centres.size - 2)
-    share = (x - centres[left]) / (centres[left + 1] - centres[left])
-    weights = np.zeros((n, centres.size))
-    weights[x, left] = 1 - share
-    weights[x, left + 1] = share
-    return weights
-
-
 def photon_transfer(first, second, sigma, usable, step=0.0):
     """
     Measure how the noise of two exposures grows with the light, from their difference.
@@ -218,35 +169,55 @@ def photon_transfer(first, second, sigma, usable, step=0.0):
     return float(slope) / (1 + scale)
 
 
-def noise_factor(difference, variance, use, step=0.0):
+class Scatter(NamedTuple):
+    """How much a difference scatters, compared with its noise."""
+
+    factor: float  # of the whole image; 1 if it cannot be measured
+    local: Level | None  # likewise, and larger where there is more noise than is known
+
+    def at(self, y, x):
+        """In some pixels."""
+        return self.factor if self.local is None else self._larger(self.local.at(y, x))
+
+    def rows(self, part=np.s_[:]):
+        """In some rows."""
+        return (
+            self.factor if self.local is None else self._larger(self.local.rows(part))
+        )
+
+    def _larger(self, local):
+        return np.where(local > _NOISIER * self.factor, local, self.factor)
+
+
+def noise_factor(difference, variance, use, where, step=0.0):
     """
     Measure how much a difference scatters, compared with its noise.
 
     Parameters
     ----------
     difference, variance : 2D `~numpy.ndarray`
-        The difference and its variance.
+        The difference and its variance, on a lattice.
     use : 2D bool `~numpy.ndarray`
-        Pixels that count.
+        Likewise: pixels that count.
+    where : Lattice
+        That lattice.
     step : float, optional
         Between values, if these are quantised.
 
     Returns
     -------
-    factor : float
-        Of the whole image; 1 if it cannot be measured.
-    local : 2D `~numpy.ndarray` or float
-        The same, and larger where there is more noise than is known.
+    scatter : Scatter
+        Of the whole image and of its parts.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        pulls = dithered(difference[use], step) / np.sqrt(variance[use])
-    factor = middle_and_sigma(pulls[np.isfinite(pulls)])[1]
-    if not (factor > 0 and pulls.size >= _LEAST) or (step and factor < 1):
+        pulls = difference / np.sqrt(variance)
+        finite = dithered(difference[use], step) / np.sqrt(variance[use])
+    factor = middle_and_sigma(finite[np.isfinite(finite)])[1]
+    if not (factor > 0 and finite.size >= _LEAST) or (step and factor < 1):
         factor = 1.0  # quantised noise has no wings that could be too wide
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pulls = np.abs(difference) / np.sqrt(variance)
     known = use & np.isfinite(pulls)
     if not known.any():
-        return factor, factor
-    local = local_level(pulls, known, worst=True) / _MEDIAN
-    return factor, np.where(local > _NOISIER * factor, local, factor)
+        return Scatter(factor, None)
+    np.abs(pulls, out=pulls)
+    pulls /= _MEDIAN
+    return Scatter(factor, where.level(pulls, known, worst=True))

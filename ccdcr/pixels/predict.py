@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ccdcr.pixels.guard import measure_guard
+from ccdcr.pixels.level import lattice, local_level
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import quantisation_step
 from ccdcr.pixels.photometry import (
     expected_variance,
-    local_level,
     noise_factor,
     photon_slope,
 )
@@ -78,7 +78,7 @@ def exposure(image, variance, usable):
         variance + step**2 / 12 if step else variance,
         usable,
         box_median(image, (5, 5), "nearest"),
-        local_level(image, usable if usable.any() else ~usable),
+        local_level(image, usable).rows(),
         photon_slope(image, variance, usable),
         0.1 * float(np.median(known)),
     )
@@ -123,7 +123,7 @@ def predict_each_other(first, second, scale, flagged, *, final):
         )
         donated *= factor**2
         value = factor * donor.image
-        value += local_level(tested.image - value, use)
+        value += local_level(tested.image - value, use).rows()
         predictions.append(
             _judge(
                 tested.image,
@@ -148,8 +148,12 @@ def _judge(image, value, noise, donated, usable, use, step, *, final):
     """Noise factor, guard and significance of a prediction."""
     difference = image - value
     variance = noise + donated
-    factor, local = noise_factor(difference, variance, use, step)
-    variance *= local**2
+    where = lattice(image.shape)
+    scatter = noise_factor(
+        *(where.of(a) for a in (difference, variance, use)), where, step
+    )
+    factor = scatter.factor
+    variance *= scatter.rows() ** 2
     guard = measure_guard(image, value, variance, noise, usable, ~use, final=final)
     variance += guard.variance
     with np.errstate(divide="ignore", invalid="ignore"):

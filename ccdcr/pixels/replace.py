@@ -4,7 +4,7 @@
 import numpy as np
 from scipy import ndimage
 
-from ccdcr.pixels.filters import CHUNK, windows
+from ccdcr.pixels.filters import CHUNK, neighbours
 
 __all__ = ["GAUSSIAN", "fill", "from_neighbours"]
 
@@ -37,8 +37,9 @@ def from_neighbours(
     ----------
     image : 2D `~numpy.ndarray`
         The image.
-    variance : 2D `~numpy.ndarray` or None
-        Its variance; neighbours whose variance is not known do not count.
+    variance : 2D `~numpy.ndarray`, callable or None
+        Its variance, or what gives it for arrays of rows and columns; neighbours
+        whose variance is not known do not count.
     donors, where : 2D bool `~numpy.ndarray`
         Pixels that may be read; pixels that are replaced.
     weights : 2D `~numpy.ndarray`
@@ -59,43 +60,40 @@ def from_neighbours(
         Their variances, infinite where no neighbour was usable.
     """
     at = np.nonzero(where)
-    if at[0].size == 0:
-        return np.zeros(0), None if variance is None else np.zeros(0)
-    if variance is not None:
-        donors = donors & np.isfinite(variance)
-    pad = [(n // 2, n - 1 - n // 2) for n in weights.shape]
-    donors = np.pad(donors, pad)
-    image = np.pad(image, pad)
-    variance = None if variance is None else np.pad(variance, pad)
+    if isinstance(variance, np.ndarray):
+        variance = variance.__getitem__
     new = np.full(at[0].size, np.nan)
     new_variance = None if variance is None else np.full(at[0].size, np.inf)
     step = max(1, CHUNK // weights.size)
     for start in range(0, new.size, step):
         part = slice(start, start + step)
         near = tuple(index[part] for index in at)
-        w, pixels = _weigh(donors, image, weights, near)
+        rows, columns, good = neighbours(near, weights.shape, image.shape)
+        good &= donors[rows, columns]
+        if variance is not None:
+            noise = variance((rows, columns))
+            good &= np.isfinite(noise)
+        w = np.where(good, weights.ravel(), 0.0)
+        with np.errstate(invalid="ignore"):
+            w /= w.sum(axis=1, keepdims=True)
+        pixels = np.where(good, image[rows, columns], 0.0)
         lone = np.isnan(w[:, 0])
         new[part] = (w * pixels).sum(axis=1)
         if values is not None:
             new[part] = np.where(lone, np.nan, values[part])
-        if variance is None:
-            continue
-        noise = np.where(w > 0, windows(variance, weights.shape, near), 0.0)
-        error = efficiency * (w**2 * noise).sum(axis=1)
-        scatter = (w * (pixels - new[part, None]) ** 2).sum(axis=1)
-        explained = (w * noise).sum(axis=1) * (1 + np.sqrt(2 * (w**2).sum(axis=1)))
-        excess = np.maximum(scatter - explained, 0.0)
-        new_variance[part] = np.where(lone, np.inf, error + caution * excess)
+        if variance is not None:
+            noise = np.where(w > 0, noise, 0.0)
+            error = efficiency * (w**2 * noise).sum(axis=1)
+            error += caution * _unexplained(w, pixels, noise, new[part])
+            new_variance[part] = np.where(lone, np.inf, error)
     return new, new_variance
 
 
-def _weigh(donors, image, weights, near):
-    """Neighbours and their weights, of sum 1; NaN where no neighbour may be read."""
-    good = windows(donors, weights.shape, near)
-    w = np.where(good, weights.ravel(), 0.0)
-    with np.errstate(invalid="ignore"):
-        w /= w.sum(axis=1, keepdims=True)
-    return w, np.where(good, windows(image, weights.shape, near), 0.0)
+def _unexplained(w, pixels, noise, values):
+    """Scatter of neighbours about the new values, less what their noise explains."""
+    scatter = (w * (pixels - values[:, None]) ** 2).sum(axis=1)
+    explained = (w * noise).sum(axis=1) * (1 + np.sqrt(2 * (w**2).sum(axis=1)))
+    return np.maximum(scatter - explained, 0.0)
 
 
 def fill(image, usable):
@@ -116,9 +114,9 @@ def fill(image, usable):
         ones around them (a median would cut the tops of stars, and their rims
         would then look sharp), or else the value of the nearest filled pixel.
     """
-    filled = np.where(usable, image, np.nan)
-    filled[~usable] = from_neighbours(image, None, usable, ~usable, GAUSSIAN)[0]
-    empty = np.isnan(filled)
+    filled, empty = image.copy(), ~usable
+    filled[empty] = from_neighbours(image, None, usable, empty, GAUSSIAN)[0]
+    empty[empty] = np.isnan(filled[empty])
     if empty.any():
         nearest = ndimage.distance_transform_edt(
             empty, return_distances=False, return_indices=True

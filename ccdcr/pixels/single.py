@@ -8,10 +8,10 @@ from scipy import ndimage
 
 from ccdcr.pixels.detect import not_beside_sources
 from ccdcr.pixels.groups import count_groups, groups, image_of
+from ccdcr.pixels.level import lattice, local_level
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.photometry import (
     expected_variance,
-    local_level,
     noise_factor,
     photon_slope,
 )
@@ -84,9 +84,12 @@ def expected_noise(image, variance, usable, smooth):
     known = variance[usable] if usable.any() else variance
     floor = 0.1 * float(np.median(known))
     expected = expected_variance(image, variance, level, slope, floor)
-    factor, local = noise_factor(image - smooth, expected, usable)
-    expected *= np.maximum(local, 1.0) ** 2  # a median follows its own pixel a little
-    return np.maximum(expected, np.finfo(expected.dtype).tiny), factor
+    where = lattice(image.shape)
+    on_lattice = (where.of(a) for a in (image - smooth, expected, usable))
+    scatter = noise_factor(*on_lattice, where)
+    # a median follows its own pixel a little
+    expected *= np.maximum(scatter.rows(), 1.0) ** 2
+    return np.maximum(expected, np.finfo(expected.dtype).tiny), scatter.factor
 
 
 def find_sharp(
@@ -149,7 +152,7 @@ def find_sharp(
             break
         hits |= new
         clean[hits] = smooth[hits]
-    hits |= _plateaus(flat - local_level(flat, usable), noise, hits) & examined
+    hits |= _plateaus(flat - local_level(flat, usable).rows(), noise, hits) & examined
     hits = not_beside_sources(hits, ~usable, image, expected)
     n_peaks = count_groups(hits)
     return Single(hits, n_peaks, model, expected, factor, contrast, misfit)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ccdcr.pixels.filters import median
+from ccdcr.pixels.level import local_level
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import scatter
-from ccdcr.pixels.photometry import local_level
 
 __all__ = ["Spectrum", "lines_and_traces", "variance_of_lines_and_traces"]
 
@@ -59,7 +59,7 @@ def lines_and_traces(image, variance, usable, axis):
     trace[faint] = 0
     model += trace
     rest -= trace
-    light = model - local_level(model, usable if usable.any() else ~usable)
+    light = model - local_level(model, usable).rows()
     bright = light > _BRIGHT * noise
     misfit = _misfit(rest, variance, bright & usable)
     if misfit > _FITS:
@@ -104,7 +104,7 @@ def variance_of_lines_and_traces(flat, variance, at):
     known = np.isfinite(pulls)
     if not known.any():
         return np.zeros(np.count_nonzero(at))
-    scatters = (local_level(pulls, known)[at] / _MIDDLE) ** 2
+    scatters = (local_level(pulls, known).at(*np.nonzero(at)) / _MIDDLE) ** 2
     followed = np.maximum(1 - scatters, _MEDIAN / _LENGTH)
     return followed * variance[at]
 

@@ -29,6 +29,7 @@ ROWS = [
         "_tracks",
         "_scenes",
     },
+    {"pixels.level"},
     {"pixels.shift", "pixels.photometry", "pixels.skirt"},
     {"pixels.guard", "pixels.coincident", "pixels.health", "pixels.slit"},
     {"pixels.predict", "pixels.single"},
