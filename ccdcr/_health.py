@@ -48,8 +48,9 @@ def look_for_trouble(frames, found, wanted, options):
     if found is None:
         return cautions
     cautions |= _shifts(found, wanted, options)
-    predictions = [p for view in found.views for _, _, p in view.values()]
-    factor = max((p.noise_factor for p in predictions), key=lambda f: max(f, 1 / f))
+    compared = [view.compared for views in found.views for view in views.values()]
+    factors = [one.scatter.factor for one in compared]
+    factor = max(factors, key=lambda f: max(f, 1 / f))
     if options["noise_known"] and not _NOISE[0] <= factor <= _NOISE[1]:
         cautions["noise"] = (
             f"the exposures scatter {factor:.2f} times as much as their uncertainties, "
@@ -57,7 +58,7 @@ def look_for_trouble(frames, found, wanted, options):
             "not for the result"
         )
     worst = [
-        max(getattr(p, name) for p in predictions)
+        max(getattr(one.guard, name) for one in compared)
         for name in ("misregistration", "change")
     ]
     if any(value >= most for value, most in zip(worst, LIMITS, strict=True)):
@@ -104,21 +105,30 @@ def density_on_sources(own, found):
     ratio, significance : float
         As from `~ccdcr.pixels.health.source_density`.
     """
-    bright = [_bright(one) for one in found.exposures]
-    elsewhere = np.zeros_like(bright[own])
-    for other, (part, at, _) in found.views[own].items():
-        elsewhere[part] |= bright[other][at]
+
+    def is_source(y, x):
+        """Large cosmic rays are bright in one only, or known to be in both."""
+        elsewhere = np.zeros(y.size, dtype=bool)
+        for other, view in found.views[own].items():
+            inside, at = view.inside(y, x)
+            theirs = tuple(k + s.start for k, s in zip(at, view.its, strict=True))
+            elsewhere[inside] |= _bright(found.exposures[other], *theirs)
+        return (
+            _bright(found.exposures[own], y, x)
+            & elsewhere
+            & ~found.coincident[own][y, x]
+        )
+
     return source_density(
-        found.flagged[own] | found.suspects[own],
-        # large cosmic rays are bright in one only, or known to be in both
-        bright[own] & elsewhere & ~found.coincident[own],
+        (found.flagged[own] | found.suspects[own]) & found.examined[own],
+        is_source,
         found.examined[own],
     )
 
 
-def _bright(exposure):
-    noise = np.sqrt(np.median(exposure.variance))
-    return exposure.smooth - exposure.sky > BRIGHT * noise
+def _bright(exposure, y, x):
+    light = exposure.smooth(y, x) - exposure.sky.at(y, x)
+    return light > BRIGHT * np.sqrt(exposure.typical)
 
 
 def _set_up(frames, found, options):

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The matched difference on frames: noise, saturation, replacement, header."""
 
+from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
@@ -21,17 +22,19 @@ from ccdcr._health import density_on_sources, look_for_trouble
 from ccdcr._regions import describe
 from ccdcr.pixels.detect import choose
 from ccdcr.pixels.difference import middle_and_sigma, overlap
-from ccdcr.pixels.level import local_level
+from ccdcr.pixels.exposure import exposure
+from ccdcr.pixels.filters import strips
+from ccdcr.pixels.level import lattice
 from ccdcr.pixels.matched import match
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import (
     dithered,
+    few_rows,
     photon_variance,
     quantisation_step,
     scale_to_unity,
 )
 from ccdcr.pixels.photometry import photon_transfer
-from ccdcr.pixels.predict import combine, exposure
 from ccdcr.pixels.replace import GAUSSIAN, fill, from_neighbours
 
 __all__ = ["matched_difference"]
@@ -136,7 +139,8 @@ def matched_difference(ccds, shifts, factors, allowed, options):
 def _power_of_two(ccd):
     """What makes the noise about 1, so that no power of it is lost in float32."""
     data, good = unpack(ccd)
-    noise = np.zeros(1) if ccd.uncertainty is None else variance(ccd)[good]
+    rows = few_rows(data.shape)
+    noise = np.zeros(1) if ccd.uncertainty is None else variance(ccd, rows)[good[rows]]
     noise = noise[np.isfinite(noise)]
     return scale_to_unity(data, good, noise if noise.size else np.zeros(1))
 
@@ -145,19 +149,32 @@ def _frame(ccd, unit, options):
     data, good = unpack(ccd)
     level, mask, _ = _options.check_saturation(options["saturation"], ccd)
     full = mask if level is None else good & (data >= level)
-    image = data if unit == 1 else data * unit
-    image = fill(image, good) if good.any() else np.zeros_like(image)
-    given = finite = None
+    image = fill(data, good) if good.any() else np.zeros_like(data)
+    if unit != 1:
+        image *= image.dtype.type(unit)
+    given = known = None
     if ccd.uncertainty is not None:
-        noise = variance(ccd)
-        finite = np.isfinite(noise)
+        given, known = _given_variance(ccd, unit, image.dtype)
+        usable = good & known
+        usable &= given > 0
+        if np.count_nonzero(usable) > _ENOUGH * np.count_nonzero(good):
+            given = given if usable.all() else fill(given, usable)
+        else:  # without a good pixel it does not matter
+            given = None if good.any() else np.ones_like(image)
+    return _Frame(ccd, unit, good, image, given, known, full)
+
+
+def _given_variance(ccd, unit, dtype):
+    """Computed in double precision, kept in that of the image; where it is known."""
+    given = np.empty(ccd.data.shape, dtype)
+    known = np.empty(ccd.data.shape, dtype=bool)
+    for rows in strips(given.shape):
+        noise = variance(ccd, rows)
         noise *= unit**2
-        known = good & finite & (noise > 0)
-        if np.count_nonzero(known) > _ENOUGH * np.count_nonzero(good):
-            given = fill(noise, known).astype(image.dtype, copy=False)
-        elif not good.any():  # then it does not matter
-            given = np.ones_like(image)
-    return _Frame(ccd, unit, good, image, given, finite, full)
+        with np.errstate(over="ignore"):
+            given[rows] = noise
+        known[rows] = np.isfinite(noise)
+    return given, known
 
 
 def _parts(frames, shifts):
@@ -196,11 +213,14 @@ def _variances(frames, parts, options):
         if np.count_nonzero(both) < _FEWEST:
             continue
         images = frames[i].image[at_i], frames[j].image[at_j]
-        difference = images[0] - images[1]
+        where = lattice(both.shape)
+        difference = where.of(images[0]) - where.of(images[1])
+        use = where.of(both)
+        rows = few_rows(both.shape)
         # a bias that was taken off both hides the steps in either
-        step = quantisation_step(difference, both)
-        difference = (difference - local_level(difference, both).rows())[both]
-        sigma = middle_and_sigma(dithered(difference, step))[1] / np.sqrt(2)
+        step = quantisation_step(images[0][rows] - images[1][rows], both[rows])
+        difference -= where.of(where.level(difference, use))
+        sigma = middle_and_sigma(dithered(difference[use], step))[1] / np.sqrt(2)
         slope = photon_transfer(*images, sigma, both, step) if sigma > 0 else 0.0
         for n in (i, j):
             measured.setdefault(n, []).append((np.hypot(sigma, step / 12**0.5), slope))
@@ -257,29 +277,25 @@ def _clean(own, frames, found, allowed, options):
     """Clean one frame; and the cards that are its own."""
     frame = frames[own]
     flagged, cards = _selected(own, found, frame, allowed, options)
-    noise = None if frame.ccd.uncertainty is None else variance(frame.ccd)
+    at = np.nonzero(flagged)
     values = variances = None
-    bits = np.full(np.count_nonzero(flagged), FLAG_LOCAL, dtype=np.uint8)
+    bits = np.full(at[0].size, FLAG_LOCAL, dtype=np.uint8)
     if options["replacement"] is not None:
-        donors = frame.good & ~flagged
-        values, variances = from_neighbours(
-            unpack(frame.ccd)[0], noise, donors, flagged, GAUSSIAN
-        )
+        values, variances = np.full((2, bits.size), np.nan)
+        other = np.zeros(bits.size, dtype=bool)
     if options["replacement"] == "other" and found is not None:
-        donors = found.donors
-        if noise is not None:  # whose own noise is not known cannot give it
-            donors = [
-                d if f.known is None else d & f.known
-                for d, f in zip(donors, frames, strict=True)
-            ]
-        predicted, theirs = combine(
-            found.exposures[own], found.views[own], donors, *np.nonzero(flagged)
-        )
-        use = np.isfinite(predicted)
-        values[use] = predicted[use] / frame.unit
-        bits[use] = FLAG_OTHER
-        if variances is not None:
-            variances[use] = theirs[use] / frame.unit**2
+        values, variances = found.replacements(own, [f.known for f in frames], at)
+        other = np.isfinite(values)
+        bits[other] = FLAG_OTHER
+        values /= frame.unit
+        variances /= frame.unit**2
+    if options["replacement"] is not None:
+        rest = tuple(index[~other] for index in at)
+        values[~other], noise = _local(frame, flagged, rest)
+        if noise is None:
+            variances = None
+        else:
+            variances[~other] = noise
     if found is not None:
         bits[found.coincident[own][flagged]] |= FLAG_COINCIDENT
         examined = found.examined[own]
@@ -302,6 +318,15 @@ def _clean(own, frames, found, allowed, options):
     return out, cards | numbers
 
 
+def _local(frame, flagged, at):
+    """New values from good neighbours, and their variances if there are any."""
+    noise = None
+    if frame.ccd.uncertainty is not None:
+        noise = partial(variance, frame.ccd)
+    donors = frame.good & ~flagged
+    return from_neighbours(unpack(frame.ccd)[0], noise, donors, at, GAUSSIAN)
+
+
 def _selected(own, found, frame, allowed, options):
     """Flagged pixels within the region and the size limit; what was measured."""
     if found is None:
@@ -317,19 +342,19 @@ def _selected(own, found, frame, allowed, options):
 
 def _measured(own, found, given):
     """Cards of what was measured of an exposure and the others."""
-    predictions = [prediction for _, _, prediction in found.views[own].values()]
+    compared = [view.compared for view in found.views[own].values()]
     scales = [scale for pair, scale in found.scales.items() if own in pair]
     how = "given" if given else "measured" if all(scales) else "not measurable: 1"
     sizes = [np.count_nonzero(mask) for mask in found.flagged]
     others = sum(sizes[other] for other in found.views[own])
-    if not predictions:
+    if not compared:
         return {"CCRNCOIN": 0, "CCRNSUSP": 0}
     return {
         "CCRSCALE": np.median([scale or 1.0 for scale in scales]),
         "CCRSCLHO": how,
-        "CCRNOISF": np.median([p.noise_factor for p in predictions]),
-        "CCRMISRG": np.median([p.misregistration for p in predictions]),
-        "CCRCHANG": np.median([p.change for p in predictions]),
+        "CCRNOISF": np.median([c.scatter.factor for c in compared]),
+        "CCRMISRG": np.median([c.guard.misregistration for c in compared]),
+        "CCRCHANG": np.median([c.guard.change for c in compared]),
         "CCRNPEAK": found.n_peaks[own],
         "CCRCOEXP": sizes[own] * others / max(1, np.count_nonzero(found.examined[own])),
         "CCRNCOIN": np.count_nonzero(found.coincident[own]),

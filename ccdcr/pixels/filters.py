@@ -6,10 +6,19 @@ from scipy import ndimage
 
 from ccdcr.pixels.median_network import box_median
 
-__all__ = ["CHUNK", "median", "median_at", "neighbours", "windows"]
+__all__ = [
+    "CHUNK",
+    "median",
+    "median_around",
+    "median_at",
+    "neighbours",
+    "strips",
+    "windows",
+]
 
 #: Values that may be gathered at once; bounds the memory of sparse work.
 CHUNK = 1 << 18
+_STRIP = 1 << 15  # pixels of a strip: what is in work stays in the cache
 
 
 def median(image, size, usable):
@@ -138,3 +147,52 @@ def windows(padded, size, at):
     """
     view = np.lib.stride_tricks.sliding_window_view(padded, size)
     return view[at].reshape(at[0].size, size[0] * size[1])
+
+
+def median_around(image, size, y, x):
+    """
+    Median of all pixels around some.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`
+        The image, without NaN.
+    size : tuple of int
+        Rows and columns of the window, odd. Beyond the edges of the image the nearest
+        pixels count once more.
+    y, x : 1D int `~numpy.ndarray`
+        The pixels.
+
+    Returns
+    -------
+    medians : 1D `~numpy.ndarray`
+        One for each.
+    """
+    n = size[0] * size[1]
+    medians = np.empty(y.size, dtype=image.dtype)
+    step = CHUNK // n
+    for start in range(0, y.size, step):
+        part = slice(start, start + step)
+        rows, columns, _ = neighbours((y[part], x[part]), size, image.shape)
+        values = image[rows, columns]
+        values.partition(n // 2, axis=1)
+        medians[part] = values[:, n // 2]
+    return medians
+
+
+def strips(shape):
+    """
+    Cut an image into strips, so that steps between whole images need no memory.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the image.
+
+    Returns
+    -------
+    rows : list of slice
+        The rows of each strip.
+    """
+    height = max(1, _STRIP // shape[1])
+    return [slice(top, top + height) for top in range(0, shape[0], height)]

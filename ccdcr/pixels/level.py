@@ -32,6 +32,11 @@ class Level(NamedTuple):
         below, share = self.below[part], self.share[part, None]
         return (1 - share) * self.table[below] + share * self.table[below + 1]
 
+    def part(self, where):
+        """Cut out some rows and columns."""
+        rows, columns = where
+        return Level(self.table[:, columns], self.below[rows], self.share[rows])
+
 
 class Lattice(NamedTuple):
     """Pixels of an image from which its levels are measured."""
@@ -41,8 +46,9 @@ class Lattice(NamedTuple):
     pixels: list  # rows and columns that are looked at, in every box equally many
 
     def of(self, image):
-        """Take these pixels out of an image."""
-        return image[np.ix_(*self.pixels)]
+        """Take these pixels out of an image, or of a level."""
+        y, x = np.ix_(*self.pixels)
+        return image.at(y, x) if isinstance(image, Level) else image[y, x]
 
     def level(self, values, usable, *, worst=False):
         """
