@@ -9,7 +9,7 @@ from ccdcr.pixels.groups import count_groups
 from ccdcr.pixels.guard import LIMITS
 from ccdcr.pixels.health import BRIGHT, better_shift, source_density
 
-__all__ = ["density_on_sources", "look_for_trouble"]
+__all__ = ["look_for_trouble"]
 
 _NOISE = 0.7, 1.5  # noise factors that need no warning
 _DENSER = 3.0  # ratio of densities
@@ -37,7 +37,11 @@ def look_for_trouble(frames, found, wanted, options):
     -------
     cautions : dict
         Sentences, each by a word for the header.
+    densities : list of float
+        For each exposure how many times as dense detections are on sources as
+        elsewhere; NaN where that is not known.
     """
+    densities = [math.nan] * len(frames)
     cautions = _set_up(frames, found, options)
     for number, frame in enumerate(frames):
         if frame.ccd.uncertainty is not None and frame.given is None:
@@ -46,8 +50,30 @@ def look_for_trouble(frames, found, wanted, options):
                 "numbers: the noise is estimated from the scatter of the difference"
             )
     if found is None:
-        return cautions
+        return cautions, densities
     cautions |= _shifts(found, wanted, options)
+    cautions |= _mismatches(found, options)
+    for own in range(len(frames)):
+        densities[own], significance = _density_on_sources(own, found)
+        if densities[own] > _DENSER and significance > _SURE:
+            cautions["density"] = (
+                f"in exposure {own + 1} detections are {_times(densities[own])} as "
+                "dense on sources as elsewhere: they are probably not cosmic rays"
+            )
+        n, n_rays = (
+            count_groups(mask[own]) for mask in (found.suspects, found.flagged)
+        )
+        if n > max(_SUSPECTS[0], _SUSPECTS[1] * (n + n_rays)):
+            cautions["suspects"] = (
+                f"in exposure {own + 1} {n} detections look like sources that have "
+                "changed and were left alone"
+            )
+    return cautions, densities
+
+
+def _mismatches(found, options):
+    """Exposures that scatter more than they should, and sources that do not match."""
+    cautions = {}
     compared = [view.compared for views in found.views for view in views.values()]
     factors = [one.scatter.factor for one in compared]
     factor = max(factors, key=lambda f: max(f, 1 / f))
@@ -67,21 +93,6 @@ def look_for_trouble(frames, found, wanted, options):
             "their light): cosmic rays on them are not found; shift, seeing or "
             "brightness differ by more than can be allowed for"
         )
-    for own in range(len(frames)):
-        ratio, significance = density_on_sources(own, found)
-        if ratio > _DENSER and significance > _SURE:
-            cautions["density"] = (
-                f"in exposure {own + 1} detections are {_times(ratio)} as dense on "
-                "sources as elsewhere: they are probably not cosmic rays"
-            )
-        n, n_rays = (
-            count_groups(mask[own]) for mask in (found.suspects, found.flagged)
-        )
-        if n > max(_SUSPECTS[0], _SUSPECTS[1] * (n + n_rays)):
-            cautions["suspects"] = (
-                f"in exposure {own + 1} {n} detections look like sources that have "
-                "changed and were left alone"
-            )
     return cautions
 
 
@@ -89,35 +100,20 @@ def _times(ratio):
     return f"{ratio:.1f} times" if math.isfinite(ratio) else "far more than 100 times"
 
 
-def density_on_sources(own, found):
-    """
-    Compare the density of all that sticks out on sources with that elsewhere.
-
-    Parameters
-    ----------
-    own : int
-        Number of the exposure.
-    found : `~ccdcr.pixels.matched.Match`
-        What was found.
-
-    Returns
-    -------
-    ratio, significance : float
-        As from `~ccdcr.pixels.health.source_density`.
-    """
+def _density_on_sources(own, found):
+    """Compare the density of all that sticks out on sources with that elsewhere."""
 
     def is_source(y, x):
         """Large cosmic rays are bright in one only, or known to be in both."""
+        here = _bright(found.exposures[own], y, x) & ~found.coincident[own][y, x]
+        y, x = y[here], x[here]
         elsewhere = np.zeros(y.size, dtype=bool)
         for other, view in found.views[own].items():
             inside, at = view.inside(y, x)
             theirs = tuple(k + s.start for k, s in zip(at, view.its, strict=True))
             elsewhere[inside] |= _bright(found.exposures[other], *theirs)
-        return (
-            _bright(found.exposures[own], y, x)
-            & elsewhere
-            & ~found.coincident[own][y, x]
-        )
+        here[here] = elsewhere
+        return here
 
     return source_density(
         (found.flagged[own] | found.suspects[own]) & found.examined[own],

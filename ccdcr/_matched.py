@@ -18,7 +18,7 @@ from ccdcr._ccd import (
     unpack,
     variance,
 )
-from ccdcr._health import density_on_sources, look_for_trouble
+from ccdcr._health import look_for_trouble
 from ccdcr._regions import describe
 from ccdcr.pixels.detect import choose
 from ccdcr.pixels.difference import middle_and_sigma, overlap
@@ -54,8 +54,8 @@ class _Frame(NamedTuple):
     good: np.ndarray  # usable pixels
     image: np.ndarray  # with plausible values where not usable
     given: np.ndarray | None  # its variance, likewise
-    known: np.ndarray | None  # where the variance is a number
-    saturated: np.ndarray | None
+    known: np.ndarray | None  # where the variance is a number, if not everywhere
+    saturated: np.ndarray | None  # if there are such pixels
 
 
 def matched_difference(ccds, shifts, factors, allowed, options):
@@ -100,7 +100,7 @@ def matched_difference(ccds, shifts, factors, allowed, options):
         for (i, j), at in parts.items()
         if np.count_nonzero(usable[i][at[0]] & usable[j][at[1]]) >= _FEWEST
     }
-    found = None
+    found = exposures = None
     if parts:
         exposures = [
             exposure(frame.image, noise, count)
@@ -111,14 +111,16 @@ def matched_difference(ccds, shifts, factors, allowed, options):
             for i, j in parts
         }
         found = match(exposures, parts, options["sigmas"], scales, options["grow"])
-    results = []
+    options["noise_known"] = not source.startswith("scatter")
+    cautions, densities = look_for_trouble(frames, found, wanted, options)
+    changes = []
     for own, frame in enumerate(frames):
         here = allowed
         if allowed is not None and own:
             here = np.zeros_like(allowed)
             at = overlap(allowed.shape, shifts[own])
             here[at[1]] = allowed[at[0]]
-        out, numbers = _clean(own, frames, found, here, options)
+        change, numbers = _change(own, frames, found, here, options)
         level, _, how = _options.check_saturation(options["saturation"], frame.ccd)
         cards = {
             "CCRGROW": options["grow"],
@@ -131,9 +133,16 @@ def matched_difference(ccds, shifts, factors, allowed, options):
             "CCRNOISE": source,
             **numbers,
         }
-        results.append((out, cards))
-    options["noise_known"] = not source.startswith("scatter")
-    return results, look_for_trouble(frames, found, wanted, options)
+        if found is not None and found.views[own]:
+            cards["CCRDENS"] = densities[own]
+        changes.append((change, cards))
+    # before copies are made
+    del frames, frame, variances, usable, found, exposures
+    results = []
+    for ccd, (change, cards) in zip(ccds, changes, strict=True):
+        out, numbers = repack(ccd, **change)
+        results.append((out, cards | numbers))
+    return results, cautions
 
 
 def _power_of_two(ccd):
@@ -161,6 +170,8 @@ def _frame(ccd, unit, options):
             given = given if usable.all() else fill(given, usable)
         else:  # without a good pixel it does not matter
             given = None if good.any() else np.ones_like(image)
+        known = None if known.all() else known
+    full = full if full is not None and full.any() else None
     return _Frame(ccd, unit, good, image, given, known, full)
 
 
@@ -247,7 +258,7 @@ def _without_saturated(own, frames, variances, parts):
     exposure shows plain sky there: then a cosmic ray has saturated it.
     """
     frame = frames[own]
-    if frame.saturated is None or not frame.saturated.any():
+    if frame.saturated is None:
         return frame.good
     star = frame.saturated.copy()
     for (i, j), at in parts.items():
@@ -273,49 +284,51 @@ def _compared(own, parts, frame):
     return describe(around, frame.image.shape)
 
 
-def _clean(own, frames, found, allowed, options):
-    """Clean one frame; and the cards that are its own."""
+def _change(own, frames, found, allowed, options):
+    """What is to be changed in one frame; and the cards that are its own."""
     frame = frames[own]
     flagged, cards = _selected(own, found, frame, allowed, options)
-    at = np.nonzero(flagged)
-    values = variances = None
+    at = np.divmod(np.flatnonzero(flagged), flagged.shape[1])
+    values, variances, bits = _new_values(own, frames, found, flagged, at, options)
+    examined, suspects = np.zeros(flagged.shape, dtype=bool), None
+    if found is not None:
+        bits[found.coincident[own][at]] |= FLAG_COINCIDENT
+        examined = found.examined[own]
+        if allowed is not None:
+            examined = examined & allowed
+        suspects = found.suspects[own] & examined
+    change = {
+        "flagged": flagged,
+        "values": values,
+        "variances": variances,
+        "bit": bits,
+        "not_examined": ~examined,
+        "suspects": suspects,
+    }
+    return change, cards
+
+
+def _new_values(own, frames, found, flagged, at, options):
+    """From other exposures, or else from around; variances if there are any."""
+    frame = frames[own]
     bits = np.full(at[0].size, FLAG_LOCAL, dtype=np.uint8)
-    if options["replacement"] is not None:
-        values, variances = np.full((2, bits.size), np.nan)
-        other = np.zeros(bits.size, dtype=bool)
+    if options["replacement"] is None:
+        return None, None, bits
+    values, variances = np.full((2, bits.size), np.nan)
     if options["replacement"] == "other" and found is not None:
-        values, variances = found.replacements(own, [f.known for f in frames], at)
-        other = np.isfinite(values)
-        bits[other] = FLAG_OTHER
+        # whose own noise is not known cannot give it
+        known = [None if frame.ccd.uncertainty is None else f.known for f in frames]
+        values, variances = found.replacements(own, known, at)
         values /= frame.unit
         variances /= frame.unit**2
-    if options["replacement"] is not None:
-        rest = tuple(index[~other] for index in at)
-        values[~other], noise = _local(frame, flagged, rest)
-        if noise is None:
-            variances = None
-        else:
-            variances[~other] = noise
-    if found is not None:
-        bits[found.coincident[own][flagged]] |= FLAG_COINCIDENT
-        examined = found.examined[own]
-    else:
-        examined = np.zeros(flagged.shape, dtype=bool)
-    if allowed is not None:
-        examined = examined & allowed
-    suspects = None
-    if found is not None:
-        suspects = found.suspects[own] & examined
-    out, numbers = repack(
-        frame.ccd,
-        flagged,
-        values,
-        variances,
-        bit=bits,
-        not_examined=~examined,
-        suspects=suspects,
-    )
-    return out, cards | numbers
+    other = np.isfinite(values)
+    bits[other] = FLAG_OTHER
+    rest = tuple(index[~other] for index in at)
+    values[~other], noise = _local(frame, flagged, rest)
+    if noise is None:
+        return values, None, bits
+    variances[~other] = noise
+    return values, variances, bits
 
 
 def _local(frame, flagged, at):
@@ -359,5 +372,4 @@ def _measured(own, found, given):
         "CCRCOEXP": sizes[own] * others / max(1, np.count_nonzero(found.examined[own])),
         "CCRNCOIN": np.count_nonzero(found.coincident[own]),
         "CCRNSUSP": np.count_nonzero(found.suspects[own]),
-        "CCRDENS": density_on_sources(own, found)[0],
     }

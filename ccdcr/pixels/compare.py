@@ -16,7 +16,7 @@ from ccdcr.pixels.photometry import Scatter, noise_factor
 __all__ = ["Comparison", "Excess", "compare"]
 
 _BRIGHT = 3.0  # sigma of light that may be a source
-_SOURCES = 1 << 17  # pixels on sources that are enough to measure something on
+_SOURCES = 1 << 16  # pixels on sources that are enough to measure something on
 
 
 class Excess(NamedTuple):
@@ -46,9 +46,10 @@ class Comparison(NamedTuple):
         return self.first.image.shape
 
     def images(self, y, x):
-        """The first exposure and what the second says of it, in some pixels."""
+        """The first exposure and what the second says of it, in pixels or windows."""
         second = self.scale * self.second.image[y, x]
-        return self.first.image[y, x], second + self.level.at(y, x)
+        second += self.level.at(*_middles(y, x))
+        return self.first.image[y, x], second
 
     def difference(self, y, x):
         """How much brighter the first is."""
@@ -85,8 +86,16 @@ class Comparison(NamedTuple):
             What differs in them.
         """
         noise = self.expected(y, x)
-        mismatch = self.guard.variance(self, y, x, 0.5 * (noise[0] + noise[1]))
+        mismatch = self.guard.variance(self, y, x, np.minimum(*noise))
         return Excess(self.difference(y, x), *noise, mismatch)
+
+
+def _middles(y, x):
+    """Of windows, one in each row, the pixels in the middle: a level is the same."""
+    if y.ndim == 1:
+        return y, x
+    middle = y.shape[1] // 2
+    return y[:, middle, None], x[:, middle, None]
 
 
 def compare(first, second, scale, flagged, limits, *, final):

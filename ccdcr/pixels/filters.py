@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 #: Values that may be gathered at once; bounds the memory of sparse work.
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 _STRIP = 1 << 15  # pixels of a strip: what is in work stays in the cache
 
 

@@ -43,7 +43,7 @@ class Guard(NamedTuple):
         y, x : 1D int `~numpy.ndarray`
             The pixels.
         noise : 1D `~numpy.ndarray`
-            Variance of one exposure, on average.
+            Variance of that exposure which knows more.
 
         Returns
         -------
@@ -84,8 +84,8 @@ def measure_guard(compared, level, *, final):
         The misregistration in pixels, and the fractional change of brightness.
     """
     y, x = np.divmod(compared.sources, compared.shape[1])
-    variances = compared.expected(y, x)
-    own = 0.5 * (variances[0] + variances[1])
+    variances = compared.variances(y, x)
+    own = np.minimum(*variances)
     features = [
         _features(compared, level, y[part], x[part], own[part])
         for part in _parts(y.size)

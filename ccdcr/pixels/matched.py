@@ -101,7 +101,7 @@ def match(exposures, parts, sigmas, scales, grow):
             for mask, one, view in zip(known, exposures, views, strict=True)
         ]
         rays = [mask & ~suspect for mask, suspect in zip(known, suspects, strict=True)]
-        if len(exposures) == 2:
+        if final and len(exposures) == 2:
             _add_hits_in_both(views[0], rays)
     flagged, examined = [], []
     for mask, suspect, view in zip(rays, suspects, views, strict=True):
@@ -158,8 +158,10 @@ def _views(exposures, parts, scales, known, sigmas, *, final):
         )
         # a tail only near its peak: what is far away is another thing
         tail &= dilated(peak, _REACH)
-        candidates[i][at_i] |= tail
-        candidates[j][at_j] |= tail
+        y, x = np.divmod(np.flatnonzero(tail), tail.shape[1])
+        brighter = compared.difference(y, x) > 0
+        for n, at, where in ((i, at_i, brighter), (j, at_j, ~brighter)):
+            candidates[n][at][y[where], x[where]] = True
         views[i][j] = View(compared, 0, at_i, at_j)
         views[j][i] = View(compared, 1, at_j, at_i)
     return views, [np.flatnonzero(mask) for mask in candidates]

@@ -24,7 +24,7 @@ _BINS, _IN_BIN = 8, 50  # of brightness; pixels in each, at least
 _LIMITS = 0.05, 20.0  # of a flux scale that can be believed
 _MEDIAN = 0.6745  # of the absolute value of a normal variable
 _NOISIER = 1.15  # from where on a part of an image has a noise factor of its own
-_SOURCES = 1 << 17  # pixels on sources that are enough
+_SOURCES = 1 << 16  # pixels on sources that are enough
 _SAMPLE = 1 << 20  # pixels that are enough to measure a slope
 _LEAST = 100  # pixels to measure the scatter of a difference with
 

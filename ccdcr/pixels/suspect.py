@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What is new in an exposure and looks as if it had come through the telescope."""
 
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -78,26 +77,27 @@ class _Patch(NamedTuple):
         at = np.flatnonzero(dilated(flagged, _AROUND))
         return cls(flagged.shape, at, look(*np.divmod(at, flagged.shape[1])))
 
-    def place(self, at, dy, dx):
+    def places(self, at, rows, columns):
         """Find pixels beside some; and whether they are in the image."""
         y, x = np.divmod(at, self.shape[1])
-        y, x = y + dy, x + dx
-        inside = (y >= 0) & (y < self.shape[0]) & (x >= 0) & (x < self.shape[1])
-        place = np.searchsorted(self.at, at + dy * self.shape[1] + dx)
-        return np.where(inside, place, 0), inside
+        for dy in rows:
+            place = np.searchsorted(self.at, at + dy * self.shape[1])
+            above = (y + dy >= 0) & (y + dy < self.shape[0])
+            for dx in columns:  # which are next to each other in the list
+                inside = above & (x + dx >= 0) & (x + dx < self.shape[1])
+                yield np.where(inside, place + dx, 0), inside
 
 
 def _steepness(patch, at, which):
     """Light of pixels, and half of its second difference where that is larger."""
-    seen = patch.seen[:, patch.place(at, 0, 0)[0]]
+    seen = patch.seen[:, np.searchsorted(patch.at, at)]
     light = seen[which]
     # the larger of two noisy numbers is too large
     bias = _BIAS * np.sqrt(seen[1])
     steps = []
-    for sides in ([(-1, 0), (1, 0)], [(0, -1), (0, 1)]):
+    for sides in (((-1, 1), (0,)), ((0,), (-1, 1))):
         total = np.zeros_like(light)
-        for side in sides:
-            place, inside = patch.place(at, *side)
+        for place, inside in patch.places(at, *sides):
             one = patch.seen[which, place]
             # what is not known is as bright as the pixel itself
             unknown = np.isnan(one) | ~inside
@@ -140,8 +140,7 @@ def _unexplained(patch, at, group, n):
     """Part of the excess that is not a multiple of the source; noise taken off."""
     reach = range(-_AROUND, _AROUND + 1)
     around = np.full(patch.at.size, -1)
-    for dy, dx in product(reach, reach):
-        place, inside = patch.place(at, dy, dx)
+    for place, inside in patch.places(at, reach, reach):
         place = place[inside]
         around[place] = np.maximum(around[place], group[inside])
     light, noise, source = patch.seen

@@ -11,6 +11,7 @@ from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
 __all__ = ["Prediction", "View", "combine", "significance"]
 
 _SHARPER = 4.0  # ratio of variances from which on another need not be asked
+_MATCHES = 1e-3  # of the variance: where sources match so well neighbours tell no more
 _LOW = 5.0  # sigma below its surroundings that a pixel may be dead
 
 
@@ -79,21 +80,21 @@ class View(NamedTuple):
         difference counts by how well it is known, compared with how much it may be.
         """
         unit, sign = self._unit()
+        where = prediction.mismatch > _MATCHES * prediction.variance
         mean, error = from_neighbours(
             lambda at: sign / unit * self.compared.difference(*at),
             lambda at: sum(self.compared.variances(*at)) / unit**2,
             donors,
-            (y, x),
+            (y[where], x[where]),
             GAUSSIAN,
         )
-        may_be = prediction.mismatch
-        with np.errstate(invalid="ignore"):
-            share = may_be / (may_be + error)
-        share[~(np.isfinite(mean) & (may_be > 0))] = 0.0
-        mean[share == 0] = 0.0
-        return prediction._replace(
-            value=prediction.value + share * mean, mismatch=may_be * (1 - share)
-        )
+        known = np.isfinite(mean)
+        where[where] = known
+        may_be = prediction.mismatch[where]
+        share = may_be / (may_be + error[known])
+        prediction.value[where] += share * mean[known]
+        prediction.mismatch[where] *= 1 - share
+        return prediction
 
     def _unit(self):
         """What differences are divided by, and the sign of cosmic rays in them."""

@@ -326,6 +326,7 @@ class TestNoise:
         if kind == "std":
             assert_allclose(first.uncertainty.array[100, 50], 5 * unit, rtol=1e-5)
 
+    @pytest.mark.filterwarnings("ignore:sources do not match")  # they do not
     def test_other_seeing_is_no_photon_noise(self):
         rng = np.random.default_rng(2)
         where, flux = rng.uniform(0, 400, (2, 60)), 10 ** rng.uniform(3, 5.5, 60)
