@@ -23,7 +23,7 @@ from ccdcr._regions import describe
 from ccdcr.pixels.detect import choose
 from ccdcr.pixels.difference import middle_and_sigma, overlap
 from ccdcr.pixels.exposure import exposure
-from ccdcr.pixels.filters import strips
+from ccdcr.pixels.filters import median_around, strips
 from ccdcr.pixels.level import lattice
 from ccdcr.pixels.matched import match
 from ccdcr.pixels.median_network import box_median
@@ -265,9 +265,11 @@ def _without_saturated(own, frames, variances, parts):
         if own not in (i, j):
             continue
         other, at = (j, at) if i == own else (i, at[::-1])
-        seen = frames[other].image[at[1]]
-        seen = box_median(seen, (3, 3), "nearest") - np.median(seen)
-        star[at[0]] &= seen > 10 * np.sqrt(variances[other][at[1]])
+        seen, noise = frames[other].image[at[1]], variances[other][at[1]]
+        y, x = np.divmod(np.flatnonzero(star[at[0]]), seen.shape[1])
+        light = median_around(seen, (3, 3), y, x)
+        light -= np.median(seen[few_rows(seen.shape)])
+        star[at[0]][y, x] = light > 10 * np.sqrt(noise[y, x])
     # the whole of a star, where only its core is bright in the other
     star = ndimage.binary_propagation(star, _SQUARE, mask=frame.saturated)
     return frame.good & ~ndimage.binary_dilation(star, _SQUARE, iterations=2)

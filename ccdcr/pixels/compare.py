@@ -16,7 +16,7 @@ from ccdcr.pixels.photometry import Scatter, noise_factor
 __all__ = ["Comparison", "Excess", "compare"]
 
 _BRIGHT = 3.0  # sigma of light that may be a source
-_SOURCES = 1 << 16  # pixels on sources that are enough to measure something on
+_SOURCES = 1 << 15  # pixels on sources that are enough to measure something on
 
 
 class Excess(NamedTuple):

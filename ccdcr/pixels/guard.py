@@ -84,7 +84,7 @@ def measure_guard(compared, level, *, final):
         The misregistration in pixels, and the fractional change of brightness.
     """
     y, x = np.divmod(compared.sources, compared.shape[1])
-    variances = compared.variances(y, x)
+    variances = compared.expected(y, x)
     own = np.minimum(*variances)
     features = [
         _features(compared, level, y[part], x[part], own[part])
