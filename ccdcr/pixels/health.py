@@ -17,6 +17,7 @@ _TYPICAL = 8.0  # pixels of a cosmic ray, where there are none to measure it on
 _SAMPLE = 1 << 16  # pixels that are enough to measure areas with
 _MOST = 1024  # rows and columns that are enough to measure a shift on
 _OFF = 0.6  # pixels: half of one, and what a measured shift may be wrong by
+_SMALL = 256  # rows or columns that are not worth two looks
 _NEARLY = 0.3  # likewise, measured on pixels of twice the size
 _ALIKE = 0.4  # correlation of what is the same field
 _CLEARLY = 0.012  # by how much a shift must be better
@@ -84,10 +85,11 @@ def better_shift(first, second, shift):
     images = [
         prepare(image[middle], usable[middle]) for image, usable in (first, second)
     ]
-    coarse, significance = cross_correlate(*(_binned(image) for image in images))
-    off = max(abs(2 * a - b) for a, b in zip(coarse, shift, strict=True))
-    if off <= _NEARLY or significance < _LEAST / 2:
-        return None  # at a quarter of the cost
+    if min(images[0].shape) > _SMALL:  # first at a quarter of the cost
+        coarse, significance = cross_correlate(*(_binned(image) for image in images))
+        off = max(abs(2 * a - b) for a, b in zip(coarse, shift, strict=True))
+        if off <= _NEARLY or significance < _LEAST / 2:
+            return None
     better, significance = cross_correlate(*images)
     if significance < _LEAST:
         return None
