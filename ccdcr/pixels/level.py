@@ -12,6 +12,7 @@ __all__ = ["Lattice", "Level", "lattice", "local_level"]
 
 _BOX = 64  # pixels
 _SIDE = 48  # rows and columns of a box that are looked at: odd ones and even ones
+_GOLDEN = 0.6180339887498949
 _FEWEST = 20  # pixels of a box with a level of its own
 
 
@@ -120,13 +121,15 @@ def lattice(shape, box=_BOX):
     Returns
     -------
     lattice : Lattice
-        Of each box at most 48 x 48 pixels, all columns of an amplifier among them.
+        Of each box at most 48 x 48 pixels.
     """
     edges = [np.linspace(0, n, max(1, n // box) + 1).astype(int) for n in shape]
     pixels = []
     for edge in edges:
         side = min(_SIDE, np.diff(edge).min())
-        step = np.diff(edge)[:, None] * (np.arange(side) + 0.5) / side
+        # at unequal distances, so that odd and even columns have equal parts in it
+        place = np.arange(side) + np.arange(side) * _GOLDEN % 1
+        step = np.diff(edge)[:, None] * place / side
         pixels.append((edge[:-1, None] + step.astype(int)).ravel())
     return Lattice(shape, edges, pixels)
 
