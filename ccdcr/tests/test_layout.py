@@ -29,7 +29,7 @@ ROWS = [
         "_tracks",
         "_scenes",
     },
-    {"pixels.shift", "pixels.photometry", "pixels.skirt"},
+    {"pixels.shift", "pixels.photometry", "pixels.skirt", "pixels.table"},
     {"pixels.guard", "pixels.coincident", "pixels.health", "pixels.slit"},
     {"pixels.predict", "pixels.single"},
     {"pixels.matched"},
