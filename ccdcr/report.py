@@ -160,7 +160,7 @@ def _cores(before, found):
     """Cosmic rays with a pixel in or beside them that is far below all others."""
     image = np.asarray(before.data)
     limit = _STANDS_OUT * _scatter(before)
-    places, depth = holes(found.at, image, partial(_look, before), limit)
+    places, depth = holes(found, image, partial(_look, before), limit)
     deep = np.isfinite(depth)
     if before.uncertainty is not None:  # which may be zero, as a weight of zero
         noise = variance(_part(before, partial(pick, at=places)))
@@ -333,7 +333,7 @@ class CosmicRayReport:
             reasons[find(self._cosmicrays)] = word
         reasons[n:] = self._alone
         if self._alone == "line" and self._suspects.n:
-            at, start, length, group, _ = self._suspects
+            at, _, length, group, _ = self._suspects
             y, x = np.divmod(at, self.mask.shape[1])
             many = np.maximum(np.bincount(y)[y], np.bincount(x)[x]) < _IN_LINE
             reasons[n + np.repeat(group, length)[many]] = "saturated"

@@ -23,8 +23,10 @@ __all__ = [
 _AROUND = [(dy, dx) for dy in range(-3, 4) for dx in range(-3, 4) if dy or dx]
 _AROUND.sort(key=lambda step: step != (3, -3))
 _BESIDE = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+_SEVEN = np.arange(-3, 4)[:, np.newaxis]
+_PART = 1 << 13  # places
 _ENOUGH = 1 << 17  # pixels to measure the scatter with
-_BANDS, _ROWS = 4, 8  # of a larger frame
+_BANDS, _ROWS = 4, 4  # of a larger frame
 
 
 class Detections(NamedTuple):
@@ -50,7 +52,7 @@ def pick(image, at):
     image : 2D `~numpy.ndarray`
         In any order of memory.
     at : 1D int `~numpy.ndarray`
-        Where they are in the flat image, row by row.
+        Where they are in the flat image, row by row; those outside are clipped.
 
     Returns
     -------
@@ -58,8 +60,8 @@ def pick(image, at):
         One for each.
     """
     if image.flags.c_contiguous:
-        return image.reshape(-1).take(at)
-    return image[np.unravel_index(at, image.shape)]
+        return image.reshape(-1).take(at, mode="clip")
+    return image[np.unravel_index(at.clip(0, image.size - 1), image.shape)]
 
 
 def sample(shape):
@@ -124,12 +126,14 @@ def measure(found, removed, width):
     at, start, length, group, n = found
     y = at[start] // width  # of each run
     column = at - np.repeat(y * width, length)
-    weight = np.where(np.isfinite(removed), removed, 0.0).clip(0)
-    none = np.bincount(group, _sums(weight, start), n) == 0  # was removed
-    if none.any():
-        weight[np.repeat(none[group], length)] = 1.0
+    weight = np.fmax(removed, 0.0)
+    weight[weight == np.inf] = 0.0
     of_run = _sums(weight, start)
     total = np.bincount(group, of_run, n)
+    if not total.all():  # of some nothing was removed
+        weight[np.repeat(total[group] == 0, length)] = 1.0
+        of_run = _sums(weight, start)
+        total = np.bincount(group, of_run, n)
     columns = {"n_pixels": np.bincount(group, length, n).astype(int)}
     columns["x_centroid"] = np.bincount(group, _sums(weight * column, start), n) / total
     columns["y_centroid"] = np.bincount(group, of_run * y, n) / total
@@ -150,14 +154,14 @@ def _sums(values, start):
     return np.add.reduceat(values, start) if start.size else values
 
 
-def holes(at, image, look, limit):
+def holes(found, image, look, limit):
     """
     Find pixels in or beside cosmic rays that are far below all that are around.
 
     Parameters
     ----------
-    at : 1D int `~numpy.ndarray`
-        Where the pixels of cosmic rays are in the flat image.
+    found : Detections
+        The cosmic rays.
     image : 2D `~numpy.ndarray`
         The image.
     look : callable
@@ -168,33 +172,49 @@ def holes(at, image, look, limit):
     Returns
     -------
     places : 1D int `~numpy.ndarray`
-        Where such pixels are, in ascending order; some may touch no cosmic ray.
+        Where such pixels are, maybe more than once; some may touch no cosmic ray.
     depth : 1D float `~numpy.ndarray`
         How far below the lowest pixel of the 7 x 7 around each is.
 
     Notes
     -----
-    The pixel two rows above and two columns to the right is around all nine that are
-    to be looked at. Hardly any of these is so far below it, and the image alone tells.
+    The pixel two rows above the middle of five of a row is around all that these five
+    touch. Hardly any of these is so far below it, and the image alone tells.
     """
-    step, last = image.shape[1], image.size - 1
-    far = _neighbours(at, (2, 2), image.shape, look) - limit
+    fives = _fives(found, image.shape)
+    far = _neighbours(fives, (2, 0), image.shape, look) - limit
     places = []
-    for dy, dx in _BESIDE:
-        place = (at + (dy * step + dx)).clip(0, last)
-        places.append(place[pick(image, place) < far])
-    places = np.unique(np.concatenate(places))
+    for part in _parts(fives.size):
+        for row in (-1, 0, 1):
+            place = fives[part] + (row * image.shape[1] + _SEVEN)
+            places.append(place[pick(image, place) < far[part]])
+    places = np.concatenate(places) if places else fives
+    places = places[(places >= 0) & (places < image.size)]
     light = look(places)
     lowest = np.full(places.size, np.inf)
-    for steps in _AROUND:
+    for step in _AROUND:
         if places.size == 0:
             break
-        other = _neighbours(places, steps, image.shape, look)
+        other = _neighbours(places, step, image.shape, look)
         with np.errstate(invalid="ignore"):
             keep = other - light > limit
         lowest = np.minimum(lowest, other)[keep]
         places, light = places[keep], light[keep]
     return places, lowest - light
+
+
+def _fives(found, shape):
+    """Middles of groups of five pixels that cover each run; the last may reach out."""
+    first = found.at[found.start]
+    count = (found.length + 4) // 5
+    number = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    last = (first // shape[1] + 1) * shape[1] - 1  # of the row
+    return np.minimum(np.repeat(first + 2, count) + 5 * number, np.repeat(last, count))
+
+
+def _parts(size):
+    """Slices so small that what is around their pixels stays in the cache."""
+    return [slice(start, start + _PART) for start in range(0, size, _PART)]
 
 
 def _beside(at, step, shape):
@@ -261,7 +281,7 @@ def peaks(values, pixels, at, shape):
     highest = values[pixels].copy()
     for step in _BESIDE:
         index, member = _members(at[pixels], step, at, shape)
-        np.maximum(highest, values[index], out=highest, where=member)
+        np.fmax(highest, values[index], out=highest, where=member)
     return pixels[values[pixels] == highest]
 
 
