@@ -5,32 +5,15 @@ from functools import cached_property, partial
 
 import numpy as np
 from astropy import units as u
-from astropy.nddata import CCDData
 
-from ccdcr._ccd import (
-    FLAG_COINCIDENT,
-    FLAG_SUSPECT,
-    owns_flags,
-    unpack,
-    variance,
-)
-from ccdcr._frames import check_ccd, check_pair
-from ccdcr.pixels.noise import scatter
-from ccdcr.pixels.table import (
-    detections,
-    holes,
-    measure,
-    peaks,
-    pick,
-    sample,
-    touched,
-)
+from ccdcr._ccd import FLAG_COINCIDENT, FLAG_SUSPECT, owns_flags
+from ccdcr._doubts import check_dark, hot_pixels, negative_cores
+from ccdcr._frames import check_pair
+from ccdcr.pixels.table import detections, measure, pick
 
 __all__ = ["CosmicRayReport", "cosmicray_report"]
 
-_STANDS_OUT = 5.0  # sigma of a hot pixel in the dark, and of a hole in the frame
 _IN_LINE = 25  # suspects in a row or column, at least, of one that is bad
-_HOT = 4  # pixels, at most, of a detection that is a hot pixel
 
 
 def cosmicray_report(after, before, *, dark=None):
@@ -83,13 +66,13 @@ def cosmicray_report(after, before, *, dark=None):
     ``hot pixel`` (at most 4 pixels, of which the brightest is 5 sigma above
     the median of ``dark``), ``negative core`` (in it or beside it is a pixel 5 sigma
     below all that are around, which a hot pixel leaves when a dark is subtracted
-    that has too much of it).
+    that has too much of it; sigma is that of the pixel, and at least the scatter of
+    neighbouring pixels, of a large frame on sixteen of its rows).
 
     Examples
     --------
     >>> import numpy as np
-    >>> from astropy.nddata import CCDData
-    >>> import ccdcr
+    >>>     >>> import ccdcr
     >>> rng = np.random.default_rng(1)
     >>> first = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
     >>> second = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
@@ -110,9 +93,9 @@ def cosmicray_report(after, before, *, dark=None):
     known = after.flags is not None and owns_flags(after)
     single = after.meta.get("CCRFUNC") in ("cosmicray_median", "cosmicray_lacosmic")
     alone = "line" if single else "source-like"
-    doubts = {"negative core": partial(_cores, before)}
+    doubts = {"negative core": partial(negative_cores, before)}
     if dark is not None:
-        doubts["hot pixel"] = partial(_hot, _check_dark(dark, after), before)
+        doubts["hot pixel"] = partial(hot_pixels, check_dark(dark, after), before)
     return CosmicRayReport(
         mask, at, removed, after.unit, after.flags if known else None, doubts, alone
     )
@@ -130,74 +113,6 @@ def _mask_of(after, before):
     if earlier is None:
         return now.copy(order="C")
     return np.greater(now, earlier, order="C")  # True is more than False
-
-
-def _look(ccd, at):
-    """Values of some pixels; infinite where they are not usable."""
-    data, usable = unpack(_part(ccd, partial(pick, at=at)))
-    light = data.astype(float)
-    light[~usable] = np.inf
-    return light
-
-
-def _part(ccd, cut):
-    """A frame of some pixels, which a function cuts out of arrays."""
-    mask = None if ccd.mask is None else cut(np.asarray(ccd.mask))
-    part = CCDData(cut(np.asarray(ccd.data)), unit=ccd.unit, mask=mask)
-    if ccd.uncertainty is not None:
-        given = ccd.uncertainty
-        part.uncertainty = type(given)(cut(np.asarray(given.array)), unit=given.unit)
-    return part
-
-
-def _scatter(ccd):
-    """Scatter of neighbouring pixels, from a sample of the rows."""
-    rows = sample(ccd.data.shape)
-    return scatter(*unpack(_part(ccd, lambda array: array[rows])))
-
-
-def _cores(before, found):
-    """Cosmic rays with a pixel in or beside them that is far below all others."""
-    image = np.asarray(before.data)
-    limit = _STANDS_OUT * _scatter(before)
-    places, depth = holes(found, image, partial(_look, before), limit)
-    deep = np.isfinite(depth)
-    if before.uncertainty is not None:  # which may be zero, as a weight of zero
-        noise = variance(_part(before, partial(pick, at=places)))
-        deep &= ~(depth <= _STANDS_OUT * np.sqrt(noise))
-    return touched(places[deep], found, image.shape)
-
-
-def _check_dark(dark, after):
-    if not isinstance(dark, CCDData):
-        if not isinstance(dark, np.ndarray):
-            msg = f"dark must be a CCDData or an array, got {type(dark).__name__}"
-            raise TypeError(msg)
-        mask = np.ma.getmaskarray(dark) if np.ma.isMA(dark) else None
-        dark = CCDData(np.asarray(dark), unit=after.unit, mask=mask)
-    check_ccd(dark, "dark")
-    if dark.data.shape != after.data.shape:
-        msg = (
-            "dark must have the shape of after, "
-            f"got {dark.data.shape} with {after.data.shape}"
-        )
-        raise ValueError(msg)
-    return dark
-
-
-def _hot(dark, before, found):
-    """Small cosmic rays of which the brightest pixels stick out of a dark frame."""
-    data, usable = unpack(dark)
-    if not usable.any():
-        return np.zeros(0, dtype=int)
-    level = np.median(data if usable.all() else data[usable])
-    limit = float(level) + _STANDS_OUT * _scatter(dark)
-    small = np.bincount(found.group, found.length, found.n) <= _HOT
-    # what a dark has masked is no better than what is hot in it
-    hot = _look(dark, found.at) > limit
-    hot &= np.repeat(small[found.group], found.length)
-    light = pick(np.asarray(before.data), found.at)
-    return found.of(peaks(light, np.flatnonzero(hot), found.at, before.data.shape))
 
 
 class CosmicRayReport:

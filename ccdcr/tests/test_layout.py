@@ -37,7 +37,7 @@ ROWS = [
     {"_ccd"},
     {"_log"},
     {"shift", "_classic", "_health", "_single", "_median_classic", "_lacosmic_options"},
-    {"_matched", "_median_matched"},
+    {"_matched", "_median_matched", "_doubts"},
     {"_difference"},
     {"pair", "stack", "median", "lacosmic", "report"},
     {"_scores"},
