@@ -223,7 +223,9 @@ def draw(path):
         panel.set_yscale("log")
         panel.grid(color="0.9")
     left.set_xticks([size**2 / 1e6 for size in sizes], ["0.26", "1.0", "4.2", "16.8"])
-    left.minorticks_off()
+    right.set_xticks(numbers, [str(n) for n in numbers])
+    for panel in (left, right):
+        panel.minorticks_off()
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False)
     figure.savefig(path, dpi=100, metadata={"Software": None})
