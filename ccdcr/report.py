@@ -5,27 +5,15 @@ from functools import cached_property, partial
 
 import numpy as np
 from astropy import units as u
-from astropy.nddata import CCDData
-from scipy import ndimage
 
-from ccdcr._ccd import (
-    FLAG_COINCIDENT,
-    FLAG_SUSPECT,
-    owns_flags,
-    unpack,
-    variance,
-)
-from ccdcr._frames import check_ccd, check_pair
-from ccdcr.pixels.filters import windows
-from ccdcr.pixels.groups import groups
-from ccdcr.pixels.noise import scatter
+from ccdcr._ccd import FLAG_COINCIDENT, FLAG_SUSPECT, owns_flags
+from ccdcr._doubts import check_dark, hot_pixels, negative_cores
+from ccdcr._frames import check_pair
+from ccdcr.pixels.table import detections, measure, pick
 
 __all__ = ["CosmicRayReport", "cosmicray_report"]
 
-_SQUARE = np.ones((3, 3), dtype=bool)
-_STANDS_OUT = 5.0  # sigma of a hot pixel in the dark, and of a hole in the frame
 _IN_LINE = 25  # suspects in a row or column, at least, of one that is bad
-_HOT = 4  # pixels, at most, of a detection that is a hot pixel
 
 
 def cosmicray_report(after, before, *, dark=None):
@@ -78,13 +66,13 @@ def cosmicray_report(after, before, *, dark=None):
     ``hot pixel`` (at most 4 pixels, of which the brightest is 5 sigma above
     the median of ``dark``), ``negative core`` (in it or beside it is a pixel 5 sigma
     below all that are around, which a hot pixel leaves when a dark is subtracted
-    that has too much of it).
+    that has too much of it; sigma is that of the pixel, and at least the scatter of
+    neighbouring pixels, of a large frame on sixteen of its rows).
 
     Examples
     --------
     >>> import numpy as np
-    >>> from astropy.nddata import CCDData
-    >>> import ccdcr
+    >>>     >>> import ccdcr
     >>> rng = np.random.default_rng(1)
     >>> first = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
     >>> second = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
@@ -97,72 +85,34 @@ def cosmicray_report(after, before, *, dark=None):
     15 20.0
     """
     factor = check_pair(after, before, ("after", "before"))
-    mask = _mask_of(after) & ~_mask_of(before)
+    mask = _mask_of(after, before)
+    at = np.flatnonzero(mask)
+    given, left = (pick(np.asarray(ccd.data), at) for ccd in (before, after))
     with np.errstate(invalid="ignore", over="ignore"):
-        removed = before.data[mask] * np.float64(factor) - after.data[mask]
+        removed = given * np.float64(factor) - left
     known = after.flags is not None and owns_flags(after)
     single = after.meta.get("CCRFUNC") in ("cosmicray_median", "cosmicray_lacosmic")
     alone = "line" if single else "source-like"
-    doubts = {"negative core": partial(_holes, before, mask)}
+    doubts = {"negative core": partial(negative_cores, before)}
     if dark is not None:
-        doubts["hot pixel"] = partial(_hot, _check_dark(dark, after), before, mask)
+        doubts["hot pixel"] = partial(hot_pixels, check_dark(dark, after), before)
     return CosmicRayReport(
-        mask, removed, after.unit, after.flags if known else None, doubts, alone
+        mask, at, removed, after.unit, after.flags if known else None, doubts, alone
     )
 
 
-def _holes(before, mask):
-    """Pixels at or beside cosmic rays that are far below all others; those beside."""
-    data, usable = unpack(before)
-    holes = np.zeros_like(mask)
-    at = np.nonzero(ndimage.binary_dilation(mask, _SQUARE) & usable)
-    if at[0].size == 0:
-        return holes
-    padded = np.pad(np.where(usable, data, np.inf), 3, constant_values=np.inf)
-    around = windows(padded, (7, 7), at)
-    around[:, around.shape[1] // 2] = np.inf  # itself
-    lowest = around.min(axis=1)
-    sigma = scatter(data, usable)
-    if before.uncertainty is not None:  # which may be zero, as a weight of zero
-        sigma = np.fmax(sigma, np.sqrt(variance(before, at)))
-    with np.errstate(invalid="ignore"):
-        holes[at] = np.isfinite(lowest) & (lowest - data[at] > _STANDS_OUT * sigma)
-    return ndimage.binary_dilation(holes, _SQUARE)
-
-
-def _check_dark(dark, after):
-    if not isinstance(dark, CCDData):
-        if not isinstance(dark, np.ndarray):
-            msg = f"dark must be a CCDData or an array, got {type(dark).__name__}"
-            raise TypeError(msg)
-        mask = np.ma.getmaskarray(dark) if np.ma.isMA(dark) else None
-        dark = CCDData(np.asarray(dark), unit=after.unit, mask=mask)
-    check_ccd(dark, "dark")
-    if dark.data.shape != after.data.shape:
-        msg = (
-            "dark must have the shape of after, "
-            f"got {dark.data.shape} with {after.data.shape}"
-        )
-        raise ValueError(msg)
-    return dark
-
-
-def _hot(dark, before, mask):
-    """The brightest pixels of cosmic rays, where these stick out of a dark frame."""
-    data, usable = unpack(dark)
-    if not usable.any():
-        return np.zeros_like(usable)
-    level = float(np.median(data[usable]))
-    # what a dark has masked is no better than what is hot in it
-    hot = ~usable | (data - level > _STANDS_OUT * scatter(data, usable))
-    light = np.where(mask, before.data, -np.inf)
-    return hot & mask & (light == ndimage.maximum_filter(light, 3))
-
-
-def _mask_of(ccd):
-    if ccd.mask is None:
-        return np.zeros(ccd.data.shape, dtype=bool)
-    return np.asarray(ccd.mask, dtype=bool)
+def _mask_of(after, before):
+    """What is masked after and was not before."""
+    masks = (
+        ccd.mask if ccd.mask is None else np.asarray(ccd.mask, bool)
+        for ccd in (after, before)
+    )
+    now, earlier = masks
+    if now is None:
+        return np.zeros(after.data.shape, dtype=bool)
+    if earlier is None:
+        return now.copy(order="C")
+    return np.greater(now, earlier, order="C")  # True is more than False
 
 
 class CosmicRayReport:
@@ -175,15 +125,17 @@ class CosmicRayReport:
     ----------
     mask : 2D bool `~numpy.ndarray`
         The cosmic rays.
+    at : 1D int `~numpy.ndarray`
+        Where their pixels are in the flat image, in ascending order.
     removed : 1D `~numpy.ndarray`
-        What was taken away from each of their pixels, row by row.
+        What was taken away from each of these.
     unit : `~astropy.units.Unit`
         Its unit.
     flags : 2D uint8 `~numpy.ndarray`, optional
         How each pixel was treated.
     doubts : dict, optional
-        Functions that make 2D bool arrays of pixels which cast doubt on a cosmic ray,
-        by the word for that.
+        Functions that take cosmic rays and give the numbers of those that may be
+        something else, by the word for that.
     alone : str, optional
         Word for what was left alone.
 
@@ -198,13 +150,14 @@ class CosmicRayReport:
     """
 
     def __init__(
-        self, mask, removed, unit, flags=None, doubts=None, alone="source-like"
+        self, mask, at, removed, unit, flags=None, doubts=None, alone="source-like"
     ):
         self.mask = mask
+        self._at = at
         self._doubts = doubts or {}
         self._alone = alone
         self._flags = flags
-        self.n_pixels = int(np.count_nonzero(mask))
+        self.n_pixels = at.size
         self.fraction = self.n_pixels / mask.size
         self._removed = removed
         self._unit = unit
@@ -227,26 +180,29 @@ class CosmicRayReport:
         return SegmentationImage(labels)
 
     @cached_property
-    def _pixels(self):
-        """Of each pixel of a detection its place and the number of the detection."""
-        at, group, n = groups(self.mask)
-        total = n
+    def _cosmicrays(self):
+        return detections(self._at, self.mask.shape)
+
+    @cached_property
+    def _suspects(self):
+        """What was left alone."""
+        at = self._at[:0]
         if self._flags is not None:
-            alone = (self._flags & FLAG_SUSPECT > 0) & ~self.mask
-            more, of_more, n_more = groups(alone)
-            at, total = np.concatenate([at, more]), n + n_more
-            group = np.concatenate([group, of_more + n])
-        return np.unravel_index(at, self.mask.shape), group, n, total
+            # the bits above this one are not in use
+            at = np.flatnonzero(self._flags >= FLAG_SUSPECT)
+            left = (pick(self._flags, at) & FLAG_SUSPECT > 0) & ~pick(self.mask, at)
+            at = at[left]
+        return detections(at, self.mask.shape)
 
     @property
     def n_cosmicrays(self):
         """Number of cosmic rays: groups of touching pixels."""
-        return self._pixels[2]
+        return self._cosmicrays.n
 
     @property
     def n_suspects(self):
         """Number of detections that were left alone."""
-        return self._pixels[3] - self._pixels[2]
+        return self._suspects.n
 
     @cached_property
     def table(self):
@@ -264,48 +220,38 @@ class CosmicRayReport:
         """
         from astropy.table import MaskedColumn, QTable
 
-        (y, x), group, _, n = self._pixels
-        removed = np.zeros(group.size)
-        removed[: self.n_pixels] = self._removed
-        size = np.bincount(group, minlength=n)
-        weight = np.where(np.isfinite(removed), removed, 0.0).clip(0)
-        dark = np.bincount(group, weight, minlength=n) <= 0
-        weight = np.where(dark[group], 1.0, weight)
-        total = np.bincount(group, weight, minlength=n)
-        low, high = _limits(group, (x, y), n, self.mask.shape)
-        table = QTable()
-        table["label"] = np.arange(1, n + 1)
-        table["n_pixels"] = size
-        for axis, name in ((x, "x"), (y, "y")):
-            table[f"{name}_centroid"] = np.bincount(group, weight * axis, n) / total
-        for name, first, last in zip("xy", low, high, strict=True):
-            table[f"bbox_{name}min"] = first
-            table[f"bbox_{name}max"] = last
-        charge = np.bincount(group, removed, minlength=n)
-        table["charge"] = u.Quantity(charge, self._unit)
+        width = self.mask.shape[1]
+        left = self._suspects
+        parts = (
+            measure(self._cosmicrays, self._removed, width),
+            measure(left, np.zeros(left.at.size), width),
+        )
+        columns = {
+            name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+        }
+        n = columns["n_pixels"].size
+        columns = {"label": np.arange(1, n + 1), **columns}
+        columns["charge"] = u.Quantity(columns["charge"], self._unit, copy=False)
         both = np.zeros(n, dtype=bool)
         if self._flags is not None:
-            both[group[self._flags[y, x] & FLAG_COINCIDENT > 0]] = True
-        table["coincident"] = MaskedColumn(both, mask=self._flags is None)
-        table["suspect"] = self._reasons()
-        return table
+            hit_twice = pick(self._flags, self._at) & FLAG_COINCIDENT
+            both[self._cosmicrays.of(np.flatnonzero(hit_twice))] = True
+        columns["coincident"] = MaskedColumn(both, mask=self._flags is None)
+        columns["suspect"] = self._reasons()
+        return QTable(columns, copy=False)
 
     def _reasons(self):
         """Why each detection may be no cosmic ray."""
-        at, group, n_cosmicrays, n = self._pixels
-        reasons = np.full(n, "", dtype="U13")
-        for word, find in self._doubts.items():
-            doubtful = np.bincount(group[find()[at]], minlength=n) > 0
-            if word == "hot pixel":
-                doubtful &= np.bincount(group, minlength=n) <= _HOT
-            reasons[doubtful] = word
-        left = np.arange(n) >= n_cosmicrays
-        reasons[left] = self._alone
-        if left.any() and self._alone == "line":
-            y, x = (index[group >= n_cosmicrays] for index in at)
-            of = group[group >= n_cosmicrays]
+        n = self._cosmicrays.n
+        reasons = np.full(n + self._suspects.n, "", dtype="U13")
+        for word, find in self._doubts.items() if n else ():
+            reasons[find(self._cosmicrays)] = word
+        reasons[n:] = self._alone
+        if self._alone == "line" and self._suspects.n:
+            at, _, length, group, _ = self._suspects
+            y, x = np.divmod(at, self.mask.shape[1])
             many = np.maximum(np.bincount(y)[y], np.bincount(x)[x]) < _IN_LINE
-            reasons[np.unique(of[many])] = "saturated"
+            reasons[n + np.repeat(group, length)[many]] = "saturated"
         return reasons
 
     def __repr__(self):
@@ -340,13 +286,3 @@ def _labels(mask):
         return np.zeros(mask.shape, dtype=np.int32)
     # by position: the names of these arguments changed in photutils 3
     return detect_sources(mask.astype(np.float32), 0.5, 1).data
-
-
-def _limits(group, axes, n, shape):
-    """Smallest and largest coordinate of each group, along x and along y."""
-    low = [np.full(n, max(shape)) for _ in axes]
-    high = [np.full(n, -1) for _ in axes]
-    for axis, first, last in zip(axes, low, high, strict=True):
-        np.minimum.at(first, group, axis)
-        np.maximum.at(last, group, axis)
-    return low, high
