@@ -1,8 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Filters that leave unusable pixels out."""
+"""Filters that leave unusable pixels out, or look at few pixels; and masks."""
 
 import numpy as np
 
+from ccdcr.pixels.groups import groups, image_of
 from ccdcr.pixels.median_network import box_median
 
 __all__ = [
@@ -13,11 +14,14 @@ __all__ = [
     "median_at",
     "near",
     "neighbours",
+    "reached",
+    "strips",
     "windows",
 ]
 
 #: Values that may be gathered at once; bounds the memory of sparse work.
 CHUNK = 1 << 18
+_STRIP = 1 << 16  # pixels
 _MANY = 0.1  # part of an image from which on a median of all of it is sooner
 # scipy's names, and numpy's
 _PAD = {"reflect": "symmetric", "mirror": "reflect"}
@@ -78,6 +82,46 @@ def near(mask, size=(3, 3)):
         for step in range(1, length - length // 2):
             wide[:-step] |= narrow[step:]
     return mask
+
+
+def reached(seeds, mask):
+    """
+    Find the groups of touching pixels in which there is a seed.
+
+    Parameters
+    ----------
+    seeds : 2D bool `~numpy.ndarray`
+        Pixels of the mask.
+    mask : 2D bool `~numpy.ndarray`
+        Pixels that may belong to a group; also corners touch.
+
+    Returns
+    -------
+    mask : 2D bool `~numpy.ndarray`
+        All pixels of these groups.
+    """
+    at, group, n = groups(mask)
+    keep = np.zeros(n, dtype=bool)
+    keep[group[seeds.ravel()[at]]] = True
+    return image_of(keep[group], at, mask.shape)
+
+
+def strips(shape):
+    """
+    Cut an image such that what is computed from a part of it is small.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns.
+
+    Returns
+    -------
+    parts : iterator of slice
+        Of rows.
+    """
+    step = max(1, _STRIP // max(1, shape[1]))
+    return (slice(start, start + step) for start in range(0, shape[0], step))
 
 
 def boxes(image, size, at, mode="reflect"):
