@@ -31,7 +31,8 @@ from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import scale_to_unity
 from ccdcr.pixels.replace import fill, from_neighbours
 from ccdcr.pixels.saturation import around_saturated
-from ccdcr.pixels.single import at_borders, contrast_of_stars, expected_noise
+from ccdcr.pixels.sharpness import at_borders, contrast_of_stars
+from ccdcr.pixels.single import expected_noise
 from ccdcr.pixels.skirt import fill_if_plausible, take_in_skirts
 from ccdcr.pixels.slit import lines_and_traces, variance_of_lines_and_traces
 

@@ -151,7 +151,7 @@ def boxes(image, size, at, mode="reflect"):
         for n, k, index in zip(image.shape, size, at, strict=True)
     )
     values = image[rows[:, :, None], columns[:, None, :]]
-    return values.reshape(len(values), -1)
+    return values.reshape(at[0].size, size[0] * size[1])
 
 
 def box_median_at(image, size, at, mode="reflect"):

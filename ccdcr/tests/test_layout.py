@@ -30,7 +30,7 @@ ROWS = [
         "_scenes",
     },
     {"pixels.level"},
-    {"pixels.shift", "pixels.photometry", "pixels.skirt"},
+    {"pixels.shift", "pixels.photometry", "pixels.skirt", "pixels.sharpness"},
     {"pixels.guard", "pixels.coincident", "pixels.health", "pixels.slit"},
     {"pixels.predict", "pixels.single"},
     {"pixels.matched"},
