@@ -35,9 +35,16 @@ class Single(NamedTuple):
     """What was found in one exposure."""
 
     hits: np.ndarray
-    n_peaks: int
     model: np.ndarray | float  # lines and traces; 0 for images
+    flat: np.ndarray  # the exposure less these
     variance: np.ndarray  # at the expected level
+    measured: "Measured"
+
+
+class Measured(NamedTuple):
+    """Numbers that tell about the frame, and about the search."""
+
+    n_peaks: int
     noise_factor: float
     contrast: float  # least one of peaks; stars may have raised it
     misfit: float  # of lines and traces
@@ -50,7 +57,8 @@ def expected_noise(image, variance, usable, smooth, around=None):
     Parameters
     ----------
     image, variance : 2D `~numpy.ndarray`
-        An exposure and its variance, plausible ones also where not usable.
+        An exposure and its variance, plausible ones also where not usable. The
+        variance is overwritten.
     usable : 2D bool `~numpy.ndarray`
         Pixels that count.
     smooth : 2D `~numpy.ndarray`
@@ -61,8 +69,8 @@ def expected_noise(image, variance, usable, smooth, around=None):
     Returns
     -------
     variance : 2D `~numpy.ndarray`
-        At the middle one of the pixel, the median of 5 x 5 around it, and the smooth
-        image; larger where the image scatters more than that.
+        The same array: at the middle one of the pixel, the median of 5 x 5 around
+        it, and the smooth image; larger where the image scatters more than that.
     factor : float
         The scatter over the noise, of the whole image.
     """
@@ -72,23 +80,22 @@ def expected_noise(image, variance, usable, smooth, around=None):
     rows = np.s_[:: every(image.size // _SAMPLE)]
     known = variance[rows][usable[rows]]
     floor = 0.1 * float(np.median(known if known.size else variance[rows]))
-    expected = np.empty_like(variance)
     for part in strips(image.shape):
         low = np.minimum(smooth[part], around[part])
         high = np.maximum(smooth[part], around[part])
         level = np.clip(image[part], low, high)  # the middle one of three
-        expected[part] = expected_variance(
+        variance[part] = expected_variance(
             image[part], variance[part], level, slope, floor
         )
     where = lattice(image.shape)
     difference = where.of(image) - where.of(smooth)
-    scatter = noise_factor(difference, where.of(expected), where.of(usable), where)
-    least = np.finfo(expected.dtype).tiny
+    scatter = noise_factor(difference, where.of(variance), where.of(usable), where)
+    least = np.finfo(variance.dtype).tiny
     for part in strips(image.shape):
         # a median follows its own pixel a little
-        larger = expected[part] * np.maximum(scatter.rows(part), 1.0) ** 2
-        np.maximum(larger, least, out=expected[part])
-    return expected, scatter.factor
+        larger = variance[part] * np.maximum(scatter.rows(part), 1.0) ** 2
+        np.maximum(larger, least, out=variance[part])
+    return variance, scatter.factor
 
 
 def find_sharp(
@@ -100,7 +107,8 @@ def find_sharp(
     Parameters
     ----------
     image, variance : 2D `~numpy.ndarray`
-        The exposure and its variance, plausible ones also where not usable.
+        The exposure and its variance, plausible ones also where not usable. The
+        variance is overwritten.
     usable, examined : 2D bool `~numpy.ndarray`
         Pixels that count; those of them that may be flagged.
     size : tuple of int
@@ -129,30 +137,33 @@ def find_sharp(
     if axis is not None:
         model, misfit = lines_and_traces(image, variance, usable, axis)
         flat = image - model
-    search = _Search(flat, size, None if reference is None else reference - model)
-    smooth = search.smooth
+    around = None
+    if reference is not None:
+        smooth = reference - model
+    else:
+        smooth = box_median(flat, size, "mirror")
+        if axis is None and tuple(size) == (5, 5):
+            around = smooth
     expected, factor = expected_noise(
-        image,
-        variance,
-        usable,
-        smooth if axis is None else smooth + model,
-        smooth if search.is_around and axis is None else None,
+        image, variance, usable, smooth if axis is None else smooth + model, around
     )
 
     def sigma(at):
         return np.sqrt(expected[at])
 
+    narrow = box_median(flat, _NARROW, "mirror")
     if contrast is None:
         contrast = _CONTRAST[axis is not None]
         if axis is None:
-            stars = safe_contrast(flat, smooth, search.narrow, sigma, examined)
+            stars = safe_contrast(flat, smooth, narrow, sigma, examined)
             contrast = max(contrast, stars)
+    search = _Search(flat, smooth, narrow, size if reference is None else None)
     hits = search.run(sigma, examined, sigmas, contrast)
-    del search, smooth
+    del search, smooth, narrow, around
     hits |= _plateaus(flat, local_level(flat, usable), sigma, hits) & examined
     hits = not_beside_sources(hits, ~usable, image, expected)
-    n_peaks = count_groups(hits)
-    return Single(hits, n_peaks, model, expected, factor, contrast, misfit)
+    measured = Measured(count_groups(hits), factor, contrast, misfit)
+    return Single(hits, model, flat, expected, measured)
 
 
 class _Search:
@@ -163,21 +174,17 @@ class _Search:
     medians change there only.
     """
 
-    def __init__(self, flat, size, reference):
+    def __init__(self, flat, smooth, narrow, size):
         self.flat = self.clean = flat
-        self.size, self.reference = size, reference
-        self.smooth = reference
-        if reference is None:
-            self.smooth = box_median(flat, size, "mirror")
-        self.is_around = reference is None and tuple(size) == (5, 5)
-        self.narrow = box_median(flat, _NARROW, "mirror")
+        self.smooth, self.narrow = smooth, narrow
+        self.size = size  # of the median that the smooth image is, if it is one
 
     def run(self, sigma, examined, sigmas, contrast):
         """Find hits."""
         peak, tail, hits = (np.zeros(self.flat.shape, dtype=bool) for _ in range(3))
         zone = None
         for _ in range(_ROUNDS):
-            at = self._outstanding(sigma, examined, min(sigmas), zone)
+            at = self._outstanding(sigma, examined, sigmas[1], zone)
             noise = sigma(at)
             excess = (self.flat[at] - self.smooth[at]) / noise
             fine, broad = structure(self.narrow, noise, at)
@@ -190,8 +197,9 @@ class _Search:
             if zone is not None:
                 peak[zone] = tail[zone] = False
             peak[at] = high
-            tail[at] = (excess > sigmas[1]) & (ratio > _TAIL * contrast)
-            new = reached(peak, tail | peak | hits)
+            tail[at] = ratio > _TAIL * contrast
+            tail |= hits
+            new = reached(peak, tail)
             if not (new & ~hits).any():
                 break
             hits |= new
@@ -222,7 +230,7 @@ class _Search:
         at = np.nonzero(near(changed, _NARROW))
         self.narrow[at] = box_median_at(self.clean, _NARROW, at, "mirror")
         zone = near(changed, _REACH)
-        if self.reference is None:
+        if self.size is not None:
             around = near(changed, [length // 2 * 2 + 1 for length in self.size])
             at = np.nonzero(around)
             self.smooth[at] = box_median_at(self.clean, self.size, at, "mirror")

@@ -37,7 +37,15 @@ ROWS = [
     {"_frames", "_regions", "_options", "__init__"},
     {"_ccd"},
     {"_log"},
-    {"shift", "_classic", "_health", "_single", "_median_classic", "_lacosmic_options"},
+    {
+        "shift",
+        "_classic",
+        "_health",
+        "_single",
+        "_median_classic",
+        "_lacosmic_options",
+        "_astroscrappy",
+    },
     {"_matched", "_median_matched"},
     {"_difference"},
     {"pair", "stack", "median", "lacosmic", "report"},
@@ -49,7 +57,7 @@ ROWS = [
     {"cli"},
 ]
 HOME = {
-    "astroscrappy": {"lacosmic"},
+    "astroscrappy": {"_astroscrappy"},
     "photutils": {"report"},
     "matplotlib": {"plot"},
     "ccdproc": set(),
