@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ccdcr.pixels.detect import not_beside_sources
-from ccdcr.pixels.filters import boxes, strips
+from ccdcr.pixels.filters import boxes, places, strips
 from ccdcr.pixels.replace import fill
 from ccdcr.pixels.sharpness import at_borders
 
@@ -87,7 +87,7 @@ def _holes(flat, usable, variance):
         deep[:, :-1] &= image[:, 1:] - image[:, :-1] > limit[:, :-1]
         deep[:, 1:] &= image[:, :-1] - image[:, 1:] > limit[:, 1:]
         holes[part] = deep
-    at = np.nonzero(holes)
+    at = places(holes)
     around = np.delete(boxes(flat, (3, 3), at, "mirror"), 4, axis=1)
     limit = _HOLE * np.sqrt(variance[at])
     holes[at] = around.min(axis=1) - flat[at] > limit

@@ -2,6 +2,7 @@
 """The matched median method on a frame: noise of each pixel, contrast, skirts."""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +16,11 @@ from ccdcr._single import (
     measure_noise,
 )
 from ccdcr.pixels.detect import choose, left_alone
-from ccdcr.pixels.filters import median_at
+from ccdcr.pixels.filters import median_at, places
 from ccdcr.pixels.noise import quantisation_step
 from ccdcr.pixels.replace import fill
 from ccdcr.pixels.saturation import around_saturated
-from ccdcr.pixels.single import find_sharp
+from ccdcr.pixels.single import Measured, find_sharp
 from ccdcr.pixels.skirt import fill_if_plausible, take_in_skirts
 from ccdcr.pixels.slit import variance_of_lines_and_traces
 
@@ -58,36 +59,23 @@ def matched_median(ccd, model, allowed, options):
     examined = usable & ~star
     if model is not None:
         examined &= model[1]
-    values = variances = measured = None
-    n_too_large = 0
+    images = data, usable, examined, star, noise
+    result = _Result(*[np.zeros_like(examined)] * 2)
     if examined.any():
-        found = _find(ccd, data, usable, examined, noise, model, options)
-        suspects = left_alone(found.hits, star)
-        may_be = examined & ~suspects
-        flagged = take_in_skirts(
-            found.flat, found.variance, found.hits & may_be, may_be, options["grow"]
-        )
-        flagged, n_too_large = choose(flagged, allowed, options["max_size"])
-        donors = may_be & ~flagged
-        flagged, values, variances = _replace(
-            ccd, data, noise, donors, flagged, found, model, options
-        )
-        measured = found.measured
-        del found
-    else:
-        flagged = suspects = np.zeros_like(examined)
+        result = _examine(ccd, images, allowed, model, options)
     if allowed is not None:
         examined = examined & allowed
+    suspects = result.suspects & examined
     out, counts = repack(
         ccd,
-        flagged,
-        values,
-        variances,
+        result.flagged,
+        result.values,
+        result.variances,
         bit=FLAG_LOCAL,
         not_examined=~examined,
-        suspects=suspects & examined,
+        suspects=suspects,
     )
-    cautions = noise.cautions | _cautions(flagged, examined, measured, options)
+    cautions = _cautions(counts["CCRNPIX"], examined, result.measured, options)
     cards = {
         "CCRGROW": options["grow"],
         "CCRDISP": options["axis"],
@@ -96,11 +84,39 @@ def matched_median(ccd, model, allowed, options):
         "CCRSATUR": level,
         "CCRSATHO": how,
         "CCRNOISE": noise.source,
-        "CCRNBIG": n_too_large,
-        "CCRNSUSP": np.count_nonzero(suspects & examined),
+        "CCRNBIG": result.n_too_large,
+        "CCRNSUSP": np.count_nonzero(suspects),
         **counts,
+        **_cards(result.measured),
     }
-    return out, cards | _cards(measured), cautions
+    return out, cards, noise.cautions | cautions
+
+
+class _Result(NamedTuple):
+    """What was found in a frame."""
+
+    flagged: np.ndarray
+    suspects: np.ndarray
+    values: np.ndarray | None = None  # new ones of the flagged pixels
+    variances: np.ndarray | None = None
+    n_too_large: int = 0
+    measured: Measured | None = None
+
+
+def _examine(ccd, images, allowed, model, options):
+    """Find and replace cosmic rays; large arrays end here."""
+    data, usable, examined, star, noise = images
+    found = _find(ccd, data, usable, examined, noise, model, options)
+    suspects = left_alone(found.hits, star)
+    may_be = examined & ~suspects
+    flagged = take_in_skirts(
+        found.flat, found.variance, found.hits & may_be, may_be, options["grow"]
+    )
+    flagged, n_too_large = choose(flagged, allowed, options["max_size"])
+    flagged, values, variances = _replace(
+        ccd, data, noise, may_be & ~flagged, flagged, found, model, options
+    )
+    return _Result(flagged, suspects, values, variances, n_too_large, found.measured)
 
 
 def _find(ccd, data, usable, examined, noise, model, options):
@@ -166,7 +182,7 @@ def _replace(ccd, data, noise, donors, flagged, found, model, options):
     else:
         size = options["size"]
         if model is None:
-            values = median_at(found.flat, size, donors, np.nonzero(flagged))
+            values = median_at(found.flat, size, donors, places(flagged))
             values = (values + lines) / np.float64(unit)
         else:
             values = model[0][flagged]
@@ -176,9 +192,9 @@ def _replace(ccd, data, noise, donors, flagged, found, model, options):
     return flagged, values, None if given is None else variances
 
 
-def _cautions(flagged, examined, measured, options):
-    numbers = np.count_nonzero(flagged), np.count_nonzero(examined)
-    cautions = caution_of_many(*numbers, options["axis"] is not None, least=50)
+def _cautions(n_flagged, examined, measured, options):
+    n, spectrum = np.count_nonzero(examined), options["axis"] is not None
+    cautions = caution_of_many(n_flagged, n, spectrum, least=50)
     if measured is None:
         return cautions
     cautions |= caution_of_lines(measured.misfit)

@@ -272,18 +272,13 @@ def _clean(ccd, allowed, background, settings, options):
             usable[part] &= np.isfinite((data[part] * scale).astype(np.float32))
     star = around_saturated(data, usable, settings["level"], settings["saturated"])
     examined = _beside_no_gaps(usable & ~star)
-    spectrum, work = settings["axis"] is not None, None
-    if spectrum and examined.any():
-        work = _work(data, usable, noise, settings["axis"])
-        hits, clean = _of_spectrum(work, usable, examined, noise, options)
-    else:
-        images = data, usable, examined, noise, background
-        hits, clean = detect(*images, scale, arguments | options)
-        clean = functools.partial(_divided, clean, scale)
+    images = data, usable, examined, noise
+    hits, clean, work = _search(
+        *images, background, scale, arguments, settings, options
+    )
     suspects = left_alone(hits, star)
     hits &= ~suspects
-    cautions = {} if work is None else caution_of_lines(work.misfit)
-    sharp = {}
+    sharp, spectrum = {}, settings["axis"] is not None
     if not spectrum and hits.any() and options["objlim"] < _SHARP_STARS:
         sharp = _caution_of_stars(data, noise, usable, options["objlim"])
     may_be = examined & ~suspects
@@ -310,9 +305,26 @@ def _clean(ccd, allowed, background, settings, options):
     )
     counts["CCRNSUSP"] = np.count_nonzero(suspects & examined)
     numbers = counts["CCRNPIX"], np.count_nonzero(examined)
-    many = caution_of_many(*numbers, spectrum, least=1000)
-    cautions = noise.cautions | cautions | many | sharp
+    cautions = noise.cautions | ({} if work is None else caution_of_lines(work.misfit))
+    cautions |= caution_of_many(*numbers, spectrum, least=1000) | sharp
     return out, {"CCRNOISE": noise.source, **counts}, cautions
+
+
+def _search(
+    data, usable, examined, noise, background, scale, arguments, settings, options
+):
+    """Hits; what gives the cleaned image in some pixels; a spectrum less its lines."""
+    if settings["axis"] is not None and examined.any():
+        work = _work(data, usable, noise, settings["axis"])
+        return *_of_spectrum(work, usable, examined, noise, options), work
+    hits, clean = detect(
+        data, usable, examined, noise, background, scale, arguments | options
+    )
+
+    def cleaned(at):
+        return clean[at] / np.float64(scale)
+
+    return hits, cleaned, None
 
 
 def _beside_no_gaps(examined):
@@ -336,10 +348,6 @@ def _of_spectrum(work, usable, examined, noise, options):
         return (clean[at] * sigma[at] + work.lines[at]) / np.float64(unit)
 
     return hits, cleaned
-
-
-def _divided(image, scale, at):
-    return image[at] / np.float64(scale)
 
 
 class _Work(NamedTuple):
@@ -390,20 +398,21 @@ def _replaced(ccd, images, hits, clean, work, allowed, settings, options):
 
 def _local(ccd, work, unit, donors, flagged):
     """What is plausible; its values from good neighbours, and variances if any."""
-    given = work.expected
+    noise = work.expected
     if ccd.uncertainty is not None:
-
-        def given(at):
-            return variance(ccd, at) * unit**2
-
+        noise = functools.partial(_scaled_variance, ccd, unit)
     flagged, values, variances = fill_if_plausible(
-        work.flat, given, work.expected, donors, flagged
+        work.flat, noise, work.expected, donors, flagged
     )
     if np.ndim(work.lines):
         values += work.lines[flagged]
         variances += variance_of_lines_and_traces(work.flat, work.expected, flagged)
     values, variances = values / unit, variances / unit**2
     return flagged, values, None if ccd.uncertainty is None else variances
+
+
+def _scaled_variance(ccd, unit, at):
+    return variance(ccd, at) * unit**2
 
 
 def _judge(ccd, data, given, donors, flagged, options):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ccdcr.pixels.filters import near, neighbours, reached
+from ccdcr.pixels.filters import near, neighbours, places, reached
 from ccdcr.pixels.groups import groups, image_of
 
 __all__ = [
@@ -146,7 +146,7 @@ def left_alone(hits, star):
         star (ends of trails of charge).
     """
     mask = np.zeros_like(hits)
-    at = np.nonzero(hits)
+    at = places(hits)
     for axis, n in enumerate(hits.shape):
         n_hits = np.bincount(at[1 - axis], minlength=hits.shape[1 - axis])
         many = np.flatnonzero(n_hits > max(_BROKEN_LINE[0], _BROKEN_LINE[1] * n))
@@ -185,7 +185,7 @@ def not_beside_sources(hits, gaps, image, variance):
     hits : 2D bool `~numpy.ndarray`
         Those that are kept.
     """
-    at = np.nonzero(hits & near(gaps))
+    at = places(hits & near(gaps))
     if at[0].size == 0:
         return hits
     rows, columns, good = neighbours(at, (5, 5), hits.shape)

@@ -85,21 +85,32 @@ def _on_both_sides(values, positions):
         ordered = sample if sample.size == values.size else np.sort(values)
         return [tuple(float(ordered[rank]) for rank in pair) for pair in ranks]
     brackets = [_bracket(sample, p / values.size) for p in positions]
-    before, within = [0] * len(ranks), [[] for _ in ranks]
+    before, between = [0] * len(ranks), [[] for _ in ranks]
     for start in range(0, values.size, _SAMPLE):
         part = values[start : start + _SAMPLE]
         for k, (low, high) in enumerate(brackets):
-            above = part >= low
+            above = part > low
             before[k] += part.size - np.count_nonzero(above)
-            within[k].append(part[above & (part <= high)])
-    found = []
-    for pair, n_before, parts in zip(ranks, before, within, strict=True):
-        few, wanted = np.concatenate(parts), [rank - n_before for rank in pair]
-        if wanted[0] < 0 or wanted[1] >= few.size:  # bad luck
-            few, wanted = values, pair
-        few = np.partition(few, wanted)
-        found.append(tuple(float(few[rank]) for rank in wanted))
-    return found
+            between[k].append(part[above & (part < high)])
+    return [
+        tuple(
+            _pick(values, rank, bracket, n, np.sort(np.concatenate(few)))
+            for rank in pair
+        )
+        for pair, bracket, n, few in zip(ranks, brackets, before, between, strict=True)
+    ]
+
+
+def _pick(values, rank, bracket, n_before, between):
+    """An order statistic, from the sorted numbers between others, or one of these."""
+    low, high = bracket
+    if n_before <= rank < n_before + between.size:
+        return float(between[rank - n_before])
+    if np.count_nonzero(values < low) <= rank < n_before:
+        return float(low)
+    if n_before <= rank < np.count_nonzero(values <= high):
+        return float(high)
+    return float(np.partition(values, rank)[rank])  # bad luck
 
 
 def _bracket(sample, fraction):

@@ -4,7 +4,7 @@
 import numpy as np
 from scipy import ndimage
 
-from ccdcr.pixels.filters import median_at, reached
+from ccdcr.pixels.filters import median_at, places, reached
 
 __all__ = ["around_saturated"]
 
@@ -41,7 +41,7 @@ def around_saturated(data, usable, level, saturated):
         saturated = usable & (data >= level)
         if not saturated.any():
             return saturated
-        at = np.nonzero(saturated)
+        at = places(saturated)
         saturated[at] = median_at(data, (5, 5), usable, at) > level / 10
         # charge bleeds along columns, in trails that are too narrow for a median
         nearly = usable & (data >= _NEARLY * level)

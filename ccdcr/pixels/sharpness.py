@@ -4,7 +4,7 @@
 import numpy as np
 from scipy.ndimage import minimum_filter1d
 
-from ccdcr.pixels.filters import box_median_at, boxes, strips
+from ccdcr.pixels.filters import box_median_at, boxes, places, strips
 from ccdcr.pixels.groups import groups, image_of
 from ccdcr.pixels.median_network import box_median
 
@@ -162,7 +162,7 @@ def _tops(image, narrow, sigma, examined):
         around = narrow[max(0, part.start - reach) : part.stop + reach]
         floor = minimum_filter1d(around.min(axis=0), _BROAD[1], mode="nearest")
         high = (image[part] - floor > _BRIGHT * sigma(part)) & examined[part]
-        y, x = np.nonzero(high)
+        y, x = places(high)
         found.append((y + part.start, x))
     at = tuple(np.concatenate(index) for index in zip(*found, strict=True))
     top = image[at] == boxes(image, (3, 3), at).max(axis=1)

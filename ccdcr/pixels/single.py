@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ccdcr.pixels.detect import not_beside_sources
-from ccdcr.pixels.filters import box_median_at, near, reached, strips
+from ccdcr.pixels.filters import box_median_at, near, places, reached, strips
 from ccdcr.pixels.groups import count_groups, groups, image_of
 from ccdcr.pixels.level import lattice, local_level
 from ccdcr.pixels.median_network import box_median
@@ -19,7 +19,7 @@ from ccdcr.pixels.photometry import (
 from ccdcr.pixels.sharpness import is_steep, safe_contrast, structure
 from ccdcr.pixels.slit import lines_and_traces
 
-__all__ = ["Single", "expected_noise", "find_sharp"]
+__all__ = ["Measured", "Single", "expected_noise", "find_sharp"]
 
 _CONTRAST = {False: 3.3, True: 4.0}  # of an image, of a spectrum less its lines
 _TAIL = 0.5  # contrast of a tail, relative to that of a peak
@@ -209,13 +209,13 @@ class _Search:
     def _outstanding(self, sigma, examined, least, zone):
         """Pixels that exceed the smooth image by some sigma."""
         if zone is not None:
-            at = np.nonzero(zone & examined)
+            at = places(zone & examined)
             out = (self.flat[at] - self.smooth[at]) / sigma(at) > least
             return tuple(index[out] for index in at)
         found = []
         for part in strips(self.flat.shape):
             excess = (self.flat[part] - self.smooth[part]) / sigma(part)
-            y, x = np.nonzero((excess > least) & examined[part])
+            y, x = places((excess > least) & examined[part])
             found.append((y + part.start, x))
         return tuple(np.concatenate(index) for index in zip(*found, strict=True))
 
@@ -223,16 +223,16 @@ class _Search:
         """Put the smooth image where hits are; the pixels that may look different."""
         if self.clean is self.flat:
             self.clean = self.flat.copy()
-        at = np.nonzero(hits)
+        at = places(hits)
         changed = np.zeros_like(hits)
         changed[at] = self.clean[at] != self.smooth[at]
         self.clean[at] = self.smooth[at]
-        at = np.nonzero(near(changed, _NARROW))
+        at = places(near(changed, _NARROW))
         self.narrow[at] = box_median_at(self.clean, _NARROW, at, "mirror")
         zone = near(changed, _REACH)
         if self.size is not None:
             around = near(changed, [length // 2 * 2 + 1 for length in self.size])
-            at = np.nonzero(around)
+            at = places(around)
             self.smooth[at] = box_median_at(self.clean, self.size, at, "mirror")
             zone |= around
         return zone
