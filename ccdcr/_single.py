@@ -104,7 +104,8 @@ def _given(ccd, data, usable):
     for part in strips(data.shape):
         given = variance(ccd, part)
         known[part] &= np.isfinite(given)
-        noise[part] = np.minimum(given * unit**2, limit)
+        with np.errstate(over="ignore"):
+            noise[part] = np.minimum(given * unit**2, limit)
     typical = middle_and_sigma(noise[known])[0]
     if not typical > 0:
         return unit, None
