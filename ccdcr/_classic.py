@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The classic difference on frames: one threshold for the whole image."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -75,6 +76,8 @@ class _Exposure(NamedTuple):
 
     def full(self, mask):
         """Put a mask of the overlap where it belongs in the whole frame."""
+        if mask.shape == self.data.shape:
+            return mask
         whole = np.zeros(self.data.shape, dtype=bool)
         whole[self.part] = mask
         return whole
@@ -133,7 +136,7 @@ def _clean(own, other, compared, sign, replacement):
             noise = (compared.sigma / own.factor) ** 2 / 2
             variances = np.full(values.size, noise if noise > 0 else np.inf)
     elif replacement == "local":
-        noise = None if own.ccd.uncertainty is None else variance(own.ccd)
+        noise = None if own.ccd.uncertainty is None else partial(variance, own.ccd)
         donors = own.usable & ~flagged
         values, variances = from_neighbours(own.data, noise, donors, flagged, GAUSSIAN)
     return repack(

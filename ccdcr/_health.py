@@ -9,7 +9,7 @@ from ccdcr.pixels.groups import count_groups
 from ccdcr.pixels.guard import LIMITS
 from ccdcr.pixels.health import BRIGHT, better_shift, source_density
 
-__all__ = ["density_on_sources", "look_for_trouble"]
+__all__ = ["look_for_trouble"]
 
 _NOISE = 0.7, 1.5  # noise factors that need no warning
 _DENSER = 3.0  # ratio of densities
@@ -37,7 +37,11 @@ def look_for_trouble(frames, found, wanted, options):
     -------
     cautions : dict
         Sentences, each by a word for the header.
+    densities : list of float
+        For each exposure how many times as dense detections are on sources as
+        elsewhere; NaN where that is not known.
     """
+    densities = [math.nan] * len(frames)
     cautions = _set_up(frames, found, options)
     for number, frame in enumerate(frames):
         if frame.ccd.uncertainty is not None and frame.given is None:
@@ -46,32 +50,15 @@ def look_for_trouble(frames, found, wanted, options):
                 "numbers: the noise is estimated from the scatter of the difference"
             )
     if found is None:
-        return cautions
+        return cautions, densities
     cautions |= _shifts(found, wanted, options)
-    predictions = [p for view in found.views for _, _, p in view.values()]
-    factor = max((p.noise_factor for p in predictions), key=lambda f: max(f, 1 / f))
-    if options["noise_known"] and not _NOISE[0] <= factor <= _NOISE[1]:
-        cautions["noise"] = (
-            f"the exposures scatter {factor:.2f} times as much as their uncertainties, "
-            "or gain and readnoise, say: they were taken at that for the detection, "
-            "not for the result"
-        )
-    worst = [
-        max(getattr(p, name) for p in predictions)
-        for name in ("misregistration", "change")
-    ]
-    if any(value >= most for value, most in zip(worst, LIMITS, strict=True)):
-        cautions["mismatch"] = (
-            f"sources do not match (by {worst[0]:.1f} pixels and {worst[1]:.0%} of "
-            "their light): cosmic rays on them are not found; shift, seeing or "
-            "brightness differ by more than can be allowed for"
-        )
+    cautions |= _mismatches(found, options)
     for own in range(len(frames)):
-        ratio, significance = density_on_sources(own, found)
-        if ratio > _DENSER and significance > _SURE:
+        densities[own], significance = _density_on_sources(own, found)
+        if densities[own] > _DENSER and significance > _SURE:
             cautions["density"] = (
-                f"in exposure {own + 1} detections are {_times(ratio)} as dense on "
-                "sources as elsewhere: they are probably not cosmic rays"
+                f"in exposure {own + 1} detections are {_times(densities[own])} as "
+                "dense on sources as elsewhere: they are probably not cosmic rays"
             )
         n, n_rays = (
             count_groups(mask[own]) for mask in (found.suspects, found.flagged)
@@ -81,6 +68,31 @@ def look_for_trouble(frames, found, wanted, options):
                 f"in exposure {own + 1} {n} detections look like sources that have "
                 "changed and were left alone"
             )
+    return cautions, densities
+
+
+def _mismatches(found, options):
+    """Exposures that scatter more than they should, and sources that do not match."""
+    cautions = {}
+    compared = [view.compared for views in found.views for view in views.values()]
+    factors = [one.scatter.factor for one in compared]
+    factor = max(factors, key=lambda f: max(f, 1 / f))
+    if options["noise_known"] and not _NOISE[0] <= factor <= _NOISE[1]:
+        cautions["noise"] = (
+            f"the exposures scatter {factor:.2f} times as much as their uncertainties, "
+            "or gain and readnoise, say: they were taken at that for the detection, "
+            "not for the result"
+        )
+    worst = [
+        max(getattr(one.guard, name) for one in compared)
+        for name in ("misregistration", "change")
+    ]
+    if any(value >= most for value, most in zip(worst, LIMITS, strict=True)):
+        cautions["mismatch"] = (
+            f"sources do not match (by {worst[0]:.1f} pixels and {worst[1]:.0%} of "
+            "their light): cosmic rays on them are not found; shift, seeing or "
+            "brightness differ by more than can be allowed for"
+        )
     return cautions
 
 
@@ -88,37 +100,31 @@ def _times(ratio):
     return f"{ratio:.1f} times" if math.isfinite(ratio) else "far more than 100 times"
 
 
-def density_on_sources(own, found):
-    """
-    Compare the density of all that sticks out on sources with that elsewhere.
+def _density_on_sources(own, found):
+    """Compare the density of all that sticks out on sources with that elsewhere."""
 
-    Parameters
-    ----------
-    own : int
-        Number of the exposure.
-    found : `~ccdcr.pixels.matched.Match`
-        What was found.
+    def is_source(y, x):
+        """Large cosmic rays are bright in one only, or known to be in both."""
+        here = _bright(found.exposures[own], y, x) & ~found.coincident[own][y, x]
+        y, x = y[here], x[here]
+        elsewhere = np.zeros(y.size, dtype=bool)
+        for other, view in found.views[own].items():
+            inside, at = view.inside(y, x)
+            theirs = tuple(k + s.start for k, s in zip(at, view.its, strict=True))
+            elsewhere[inside] |= _bright(found.exposures[other], *theirs)
+        here[here] = elsewhere
+        return here
 
-    Returns
-    -------
-    ratio, significance : float
-        As from `~ccdcr.pixels.health.source_density`.
-    """
-    bright = [_bright(one) for one in found.exposures]
-    elsewhere = np.zeros_like(bright[own])
-    for other, (part, at, _) in found.views[own].items():
-        elsewhere[part] |= bright[other][at]
     return source_density(
-        found.flagged[own] | found.suspects[own],
-        # large cosmic rays are bright in one only, or known to be in both
-        bright[own] & elsewhere & ~found.coincident[own],
+        (found.flagged[own] | found.suspects[own]) & found.examined[own],
+        is_source,
         found.examined[own],
     )
 
 
-def _bright(exposure):
-    noise = np.sqrt(np.median(exposure.variance))
-    return exposure.smooth - exposure.sky > BRIGHT * noise
+def _bright(exposure, y, x):
+    light = exposure.smooth(y, x) - exposure.sky.at(y, x)
+    return light > BRIGHT * np.sqrt(exposure.typical)
 
 
 def _set_up(frames, found, options):

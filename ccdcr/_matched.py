@@ -1,12 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The matched difference on frames: noise, saturation, replacement, header."""
+"""The matched difference on frames: what is compared, replaced, and put in cards."""
 
+from functools import partial
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
-from astropy.nddata import CCDData
-from scipy import ndimage
 
 from ccdcr import _options
 from ccdcr._ccd import (
@@ -17,42 +15,24 @@ from ccdcr._ccd import (
     unpack,
     variance,
 )
-from ccdcr._health import density_on_sources, look_for_trouble
+from ccdcr._health import look_for_trouble
+from ccdcr._matched_frames import (
+    FEWEST,
+    estimate_variances,
+    power_of_two,
+    read_frame,
+    without_saturated,
+)
 from ccdcr._regions import describe
 from ccdcr.pixels.detect import choose
-from ccdcr.pixels.difference import middle_and_sigma, overlap
-from ccdcr.pixels.level import local_level
+from ccdcr.pixels.difference import overlap
+from ccdcr.pixels.exposure import exposure
 from ccdcr.pixels.matched import match
-from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.noise import (
-    dithered,
-    photon_variance,
-    quantisation_step,
-    scale_to_unity,
-)
-from ccdcr.pixels.photometry import photon_transfer
-from ccdcr.pixels.predict import combine, exposure
-from ccdcr.pixels.replace import GAUSSIAN, fill, from_neighbours
+from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
 
 __all__ = ["matched_difference"]
 
-_SQUARE = np.ones((3, 3), dtype=bool)
-_BRIGHT = 3.0  # sigma above the sky from which on light has noise of its own
-_ENOUGH = 0.5  # part of the uncertainties that must be positive numbers
-_FEWEST = 25  # pixels in common below which nothing can be told
 _WITNESSES = 4  # other exposures that each is compared with, at most
-
-
-class _Frame(NamedTuple):
-    """A frame as the method reads it, in the unit of the first."""
-
-    ccd: CCDData
-    unit: float  # what brings its data to the unit of the first, with noise about 1
-    good: np.ndarray  # usable pixels
-    image: np.ndarray  # with plausible values where not usable
-    given: np.ndarray | None  # its variance, likewise
-    known: np.ndarray | None  # where the variance is a number
-    saturated: np.ndarray | None
 
 
 def matched_difference(ccds, shifts, factors, allowed, options):
@@ -82,22 +62,22 @@ def matched_difference(ccds, shifts, factors, allowed, options):
         What to warn of, by a word for the header.
     """
     wanted, shifts = shifts
-    scale = _power_of_two(ccds[0])
+    scale = power_of_two(ccds[0])
     frames = [
-        _frame(ccd, unit * scale, options)
+        read_frame(ccd, unit * scale, options)
         for ccd, unit in zip(ccds, factors, strict=True)
     ]
     parts = _parts(frames, shifts)
-    variances, source = _variances(frames, parts, options)
+    variances, source = estimate_variances(frames, parts, options)
     usable = [
-        _without_saturated(i, frames, variances, parts) for i in range(len(frames))
+        without_saturated(i, frames, variances, parts) for i in range(len(frames))
     ]
     parts = {
         (i, j): at
         for (i, j), at in parts.items()
-        if np.count_nonzero(usable[i][at[0]] & usable[j][at[1]]) >= _FEWEST
+        if np.count_nonzero(usable[i][at[0]] & usable[j][at[1]]) >= FEWEST
     }
-    found = None
+    found = exposures = None
     if parts:
         exposures = [
             exposure(frame.image, noise, count)
@@ -108,14 +88,16 @@ def matched_difference(ccds, shifts, factors, allowed, options):
             for i, j in parts
         }
         found = match(exposures, parts, options["sigmas"], scales, options["grow"])
-    results = []
+    options["noise_known"] = not source.startswith("scatter")
+    cautions, densities = look_for_trouble(frames, found, wanted, options)
+    changes = []
     for own, frame in enumerate(frames):
         here = allowed
         if allowed is not None and own:
             here = np.zeros_like(allowed)
             at = overlap(allowed.shape, shifts[own])
             here[at[1]] = allowed[at[0]]
-        out, numbers = _clean(own, frames, found, here, options)
+        change, numbers = _change(own, frames, found, here, options)
         level, _, how = _options.check_saturation(options["saturation"], frame.ccd)
         cards = {
             "CCRGROW": options["grow"],
@@ -128,36 +110,16 @@ def matched_difference(ccds, shifts, factors, allowed, options):
             "CCRNOISE": source,
             **numbers,
         }
-        results.append((out, cards))
-    options["noise_known"] = not source.startswith("scatter")
-    return results, look_for_trouble(frames, found, wanted, options)
-
-
-def _power_of_two(ccd):
-    """What makes the noise about 1, so that no power of it is lost in float32."""
-    data, good = unpack(ccd)
-    noise = np.zeros(1) if ccd.uncertainty is None else variance(ccd)[good]
-    noise = noise[np.isfinite(noise)]
-    return scale_to_unity(data, good, noise if noise.size else np.zeros(1))
-
-
-def _frame(ccd, unit, options):
-    data, good = unpack(ccd)
-    level, mask, _ = _options.check_saturation(options["saturation"], ccd)
-    full = mask if level is None else good & (data >= level)
-    image = data if unit == 1 else data * unit
-    image = fill(image, good) if good.any() else np.zeros_like(image)
-    given = finite = None
-    if ccd.uncertainty is not None:
-        noise = variance(ccd)
-        finite = np.isfinite(noise)
-        noise *= unit**2
-        known = good & finite & (noise > 0)
-        if np.count_nonzero(known) > _ENOUGH * np.count_nonzero(good):
-            given = fill(noise, known).astype(image.dtype, copy=False)
-        elif not good.any():  # then it does not matter
-            given = np.ones_like(image)
-    return _Frame(ccd, unit, good, image, given, finite, full)
+        if found is not None and found.views[own]:
+            cards["CCRDENS"] = densities[own]
+        changes.append((change, cards))
+    # before copies are made
+    del frames, frame, variances, usable, found, exposures
+    results = []
+    for ccd, (change, cards) in zip(ccds, changes, strict=True):
+        out, numbers = repack(ccd, **change)
+        results.append((out, cards | numbers))
+    return results, cautions
 
 
 def _parts(frames, shifts):
@@ -176,72 +138,6 @@ def _parts(frames, shifts):
     return parts
 
 
-def _variances(frames, parts, options):
-    """Variance of each exposure, in the unit of the first, and where it comes from."""
-    if all(frame.given is not None for frame in frames):
-        return [frame.given for frame in frames], "uncertainty"
-    gain, readnoise = options["gain"], options["readnoise"]
-    modelled = all(frame.ccd.uncertainty is None for frame in frames)
-    if modelled and gain is not None and readnoise is not None:
-        noises = []
-        for frame in frames:
-            light = box_median(frame.image, (5, 5), "nearest")
-            everywhere = np.ones(light.shape, dtype=bool)
-            g = gain / frame.unit  # electrons per unit of the first
-            noises.append(photon_variance(light, everywhere, g, readnoise))
-        return noises, "gain and readnoise"
-    measured = {}
-    for (i, j), (at_i, at_j) in parts.items():
-        both = frames[i].good[at_i] & frames[j].good[at_j]
-        if np.count_nonzero(both) < _FEWEST:
-            continue
-        images = frames[i].image[at_i], frames[j].image[at_j]
-        difference = images[0] - images[1]
-        # a bias that was taken off both hides the steps in either
-        step = quantisation_step(difference, both)
-        difference = (difference - local_level(difference, both).rows())[both]
-        sigma = middle_and_sigma(dithered(difference, step))[1] / np.sqrt(2)
-        slope = photon_transfer(*images, sigma, both, step) if sigma > 0 else 0.0
-        for n in (i, j):
-            measured.setdefault(n, []).append((np.hypot(sigma, step / 12**0.5), slope))
-    noises = []
-    for n, frame in enumerate(frames):
-        sigma, slope = np.median(measured.get(n, [(0.0, 0.0)]), axis=0).tolist()
-        if not sigma > 0:  # what cannot be resolved is the noise of constant frames
-            brightest = max(float(np.abs(other.image).max()) for other in frames)
-            sigma = 1e-6 * (brightest or 1.0)
-        noise = np.full_like(frame.image, sigma**2)
-        if slope > 0 and frame.good.any():
-            light = box_median(frame.image, (3, 3), "nearest")
-            light -= np.median(light[frame.good])
-            noise += slope * np.where(light > _BRIGHT * sigma, light, 0)
-        noises.append(noise)
-    return noises, "scatter of the difference"
-
-
-def _without_saturated(own, frames, variances, parts):
-    """
-    Pixels of an exposure that count.
-
-    A saturated pixel does not, nor what is within 2 pixels of it, unless another
-    exposure shows plain sky there: then a cosmic ray has saturated it.
-    """
-    frame = frames[own]
-    if frame.saturated is None or not frame.saturated.any():
-        return frame.good
-    star = frame.saturated.copy()
-    for (i, j), at in parts.items():
-        if own not in (i, j):
-            continue
-        other, at = (j, at) if i == own else (i, at[::-1])
-        seen = frames[other].image[at[1]]
-        seen = box_median(seen, (3, 3), "nearest") - np.median(seen)
-        star[at[0]] &= seen > 10 * np.sqrt(variances[other][at[1]])
-    # the whole of a star, where only its core is bright in the other
-    star = ndimage.binary_propagation(star, _SQUARE, mask=frame.saturated)
-    return frame.good & ~ndimage.binary_dilation(star, _SQUARE, iterations=2)
-
-
 def _compared(own, parts, frame):
     """What of an exposure is in some other."""
     at = [p[pair.index(own)] for pair, p in parts.items() if own in pair]
@@ -253,53 +149,60 @@ def _compared(own, parts, frame):
     return describe(around, frame.image.shape)
 
 
-def _clean(own, frames, found, allowed, options):
-    """Clean one frame; and the cards that are its own."""
+def _change(own, frames, found, allowed, options):
+    """What is to be changed in one frame; and the cards that are its own."""
     frame = frames[own]
     flagged, cards = _selected(own, found, frame, allowed, options)
-    noise = None if frame.ccd.uncertainty is None else variance(frame.ccd)
-    values = variances = None
-    bits = np.full(np.count_nonzero(flagged), FLAG_LOCAL, dtype=np.uint8)
-    if options["replacement"] is not None:
-        donors = frame.good & ~flagged
-        values, variances = from_neighbours(
-            unpack(frame.ccd)[0], noise, donors, flagged, GAUSSIAN
-        )
-    if options["replacement"] == "other" and found is not None:
-        donors = found.donors
-        if noise is not None:  # whose own noise is not known cannot give it
-            donors = [
-                d if f.known is None else d & f.known
-                for d, f in zip(donors, frames, strict=True)
-            ]
-        predicted, theirs = combine(
-            found.exposures[own], found.views[own], donors, *np.nonzero(flagged)
-        )
-        use = np.isfinite(predicted)
-        values[use] = predicted[use] / frame.unit
-        bits[use] = FLAG_OTHER
-        if variances is not None:
-            variances[use] = theirs[use] / frame.unit**2
+    at = np.divmod(np.flatnonzero(flagged), flagged.shape[1])
+    values, variances, bits = _new_values(own, frames, found, flagged, at, options)
+    examined, suspects = np.zeros(flagged.shape, dtype=bool), None
     if found is not None:
-        bits[found.coincident[own][flagged]] |= FLAG_COINCIDENT
+        bits[found.coincident[own][at]] |= FLAG_COINCIDENT
         examined = found.examined[own]
-    else:
-        examined = np.zeros(flagged.shape, dtype=bool)
-    if allowed is not None:
-        examined = examined & allowed
-    suspects = None
-    if found is not None:
+        if allowed is not None:
+            examined = examined & allowed
         suspects = found.suspects[own] & examined
-    out, numbers = repack(
-        frame.ccd,
-        flagged,
-        values,
-        variances,
-        bit=bits,
-        not_examined=~examined,
-        suspects=suspects,
-    )
-    return out, cards | numbers
+    change = {
+        "flagged": flagged,
+        "values": values,
+        "variances": variances,
+        "bit": bits,
+        "not_examined": ~examined,
+        "suspects": suspects,
+    }
+    return change, cards
+
+
+def _new_values(own, frames, found, flagged, at, options):
+    """From other exposures, or else from around; variances if there are any."""
+    frame = frames[own]
+    bits = np.full(at[0].size, FLAG_LOCAL, dtype=np.uint8)
+    if options["replacement"] is None:
+        return None, None, bits
+    values, variances = np.full((2, bits.size), np.nan)
+    if options["replacement"] == "other" and found is not None:
+        # whose own noise is not known cannot give it
+        known = [None if frame.ccd.uncertainty is None else f.known for f in frames]
+        values, variances = found.replacements(own, known, at)
+        values /= frame.unit
+        variances /= frame.unit**2
+    other = np.isfinite(values)
+    bits[other] = FLAG_OTHER
+    rest = tuple(index[~other] for index in at)
+    values[~other], noise = _local(frame, flagged, rest)
+    if noise is None:
+        return values, None, bits
+    variances[~other] = noise
+    return values, variances, bits
+
+
+def _local(frame, flagged, at):
+    """New values from good neighbours, and their variances if there are any."""
+    noise = None
+    if frame.ccd.uncertainty is not None:
+        noise = partial(variance, frame.ccd)
+    donors = frame.good & ~flagged
+    return from_neighbours(unpack(frame.ccd)[0], noise, donors, at, GAUSSIAN)
 
 
 def _selected(own, found, frame, allowed, options):
@@ -317,22 +220,21 @@ def _selected(own, found, frame, allowed, options):
 
 def _measured(own, found, given):
     """Cards of what was measured of an exposure and the others."""
-    predictions = [prediction for _, _, prediction in found.views[own].values()]
+    compared = [view.compared for view in found.views[own].values()]
     scales = [scale for pair, scale in found.scales.items() if own in pair]
     how = "given" if given else "measured" if all(scales) else "not measurable: 1"
     sizes = [np.count_nonzero(mask) for mask in found.flagged]
     others = sum(sizes[other] for other in found.views[own])
-    if not predictions:
+    if not compared:
         return {"CCRNCOIN": 0, "CCRNSUSP": 0}
     return {
         "CCRSCALE": np.median([scale or 1.0 for scale in scales]),
         "CCRSCLHO": how,
-        "CCRNOISF": np.median([p.noise_factor for p in predictions]),
-        "CCRMISRG": np.median([p.misregistration for p in predictions]),
-        "CCRCHANG": np.median([p.change for p in predictions]),
+        "CCRNOISF": np.median([c.scatter.factor for c in compared]),
+        "CCRMISRG": np.median([c.guard.misregistration for c in compared]),
+        "CCRCHANG": np.median([c.guard.change for c in compared]),
         "CCRNPEAK": found.n_peaks[own],
         "CCRCOEXP": sizes[own] * others / max(1, np.count_nonzero(found.examined[own])),
         "CCRNCOIN": np.count_nonzero(found.coincident[own]),
         "CCRNSUSP": np.count_nonzero(found.suspects[own]),
-        "CCRDENS": density_on_sources(own, found)[0],
     }

@@ -12,7 +12,7 @@ from ccdcr.pixels.difference import middle_and_sigma
 from ccdcr.pixels.filters import strips
 from ccdcr.pixels.level import lattice
 from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.noise import every, photon_variance, scale_to_unity, scatter
+from ccdcr.pixels.noise import few_rows, photon_variance, scale_to_unity, scatter
 from ccdcr.pixels.photometry import noise_factor
 from ccdcr.pixels.replace import fill
 
@@ -116,7 +116,7 @@ def _given(ccd, data, usable):
 
 def _sample(image):
     """Rows that are enough to know what is typical."""
-    return np.s_[:: every(image.size // _SAMPLE)]
+    return few_rows(image.shape, _SAMPLE)
 
 
 def centre(shape):

@@ -11,6 +11,7 @@ __all__ = [
     "box_median_at",
     "boxes",
     "median",
+    "median_around",
     "median_at",
     "near",
     "neighbours",
@@ -21,11 +22,11 @@ __all__ = [
 ]
 
 #: Values that may be gathered at once; bounds the memory of sparse work.
-CHUNK = 1 << 18
-_STRIP = 1 << 16  # pixels
+CHUNK = 1 << 16
+_STRIP = 1 << 15  # pixels of a strip: what is in work stays in the cache
 _MANY = 0.1  # part of an image from which on a median of all of it is sooner
 # scipy's names, and numpy's
-_PAD = {"reflect": "symmetric", "mirror": "reflect"}
+_PAD = {"reflect": "symmetric", "mirror": "reflect", "nearest": "edge"}
 
 
 def median(image, size, usable):
@@ -124,24 +125,6 @@ def reached(seeds, mask):
     return image_of(keep[group], at, mask.shape)
 
 
-def strips(shape):
-    """
-    Cut an image such that what is computed from a part of it is small.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns.
-
-    Returns
-    -------
-    parts : iterator of slice
-        Of rows.
-    """
-    step = max(1, _STRIP // max(1, shape[1]))
-    return (slice(start, start + step) for start in range(0, shape[0], step))
-
-
 def boxes(image, size, at, mode="reflect"):
     """
     Gather the boxes around some pixels.
@@ -154,7 +137,7 @@ def boxes(image, size, at, mode="reflect"):
         Rows and columns of the box.
     at : tuple of 1D int `~numpy.ndarray`
         Row and column indices of the pixels.
-    mode : {'reflect', 'mirror'}, optional
+    mode : {'reflect', 'mirror', 'nearest'}, optional
         How the image goes on beyond its edges.
 
     Returns
@@ -184,7 +167,7 @@ def box_median_at(image, size, at, mode="reflect"):
         Rows and columns of the box.
     at : tuple of 1D int `~numpy.ndarray`
         Row and column indices of the pixels.
-    mode : {'reflect', 'mirror'}, optional
+    mode : {'reflect', 'mirror', 'nearest'}, optional
         How the image goes on beyond its edges.
 
     Returns
@@ -302,3 +285,43 @@ def windows(padded, size, at):
     """
     view = np.lib.stride_tricks.sliding_window_view(padded, size)
     return view[at].reshape(at[0].size, size[0] * size[1])
+
+
+def median_around(image, size, y, x):
+    """
+    Median of all pixels around some.
+
+    Parameters
+    ----------
+    image : 2D `~numpy.ndarray`
+        The image, without NaN.
+    size : tuple of int
+        Rows and columns of the window, odd. Beyond the edges of the image the nearest
+        pixels count once more.
+    y, x : 1D int `~numpy.ndarray`
+        The pixels.
+
+    Returns
+    -------
+    medians : 1D `~numpy.ndarray`
+        One for each.
+    """
+    return box_median_at(image, size, (y, x), "nearest")
+
+
+def strips(shape):
+    """
+    Cut an image into strips, so that steps between whole images need no memory.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the image.
+
+    Returns
+    -------
+    rows : list of slice
+        The rows of each strip.
+    """
+    height = max(1, _STRIP // shape[1])
+    return [slice(top, top + height) for top in range(0, shape[0], height)]

@@ -4,7 +4,7 @@
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["count_groups", "groups", "image_of"]
+__all__ = ["count_groups", "dilated", "groups", "image_of", "thin"]
 
 _SQUARE = np.ones((3, 3), dtype=bool)
 _MANY = 0.03  # part of an image from which on labelling all of it is as fast
@@ -102,3 +102,48 @@ def count_groups(mask):
         Their number.
     """
     return groups(mask)[2]
+
+
+def dilated(mask, reach=1):
+    """
+    Take in the neighbours of some pixels, also at corners.
+
+    Parameters
+    ----------
+    mask : 2D bool `~numpy.ndarray`
+        The pixels, not many.
+    reach : int, optional
+        How often.
+
+    Returns
+    -------
+    mask : 2D bool `~numpy.ndarray`
+        A new one.
+    """
+    for axis, n in enumerate(mask.shape):
+        at = np.divmod(np.flatnonzero(mask), mask.shape[1])  # sooner than nonzero
+        mask = mask.copy()
+        for step in range(-reach, reach + 1):
+            near = list(at)
+            near[axis] = (at[axis] + step).clip(0, n - 1)
+            mask[tuple(near)] = True
+    return mask
+
+
+def thin(at, most):
+    """
+    Keep so many pixels of a list as are enough to measure something on.
+
+    Parameters
+    ----------
+    at : 1D int `~numpy.ndarray`
+        The pixels.
+    most : int
+        How many are enough.
+
+    Returns
+    -------
+    at : 1D int `~numpy.ndarray`
+        Each first, second, third, ... of them.
+    """
+    return at[:: max(1, -(-at.size // most))]

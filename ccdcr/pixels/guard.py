@@ -4,50 +4,76 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
-from ccdcr.pixels.level import local_level
-from ccdcr.pixels.median_network import box_median
+from ccdcr.pixels.filters import CHUNK, neighbours
+from ccdcr.pixels.level import Level
 
 __all__ = ["LIMITS", "Guard", "measure_guard"]
 
-_SQUARE = np.ones((3, 3), dtype=bool)
 #: Percentiles of the absolute value of a normal variable.
 _NORMAL = {50: 0.6745, 90: 1.6449, 98: 2.3263}
 _FLOOR = 0.1  # of the misregistration, in pixels
 LIMITS = 2.0, 1.0  # of the misregistration in pixels, of the fractional change
 _BROAD = 0.2  # of the brightest neighbour: the median around a source, not a hit
 _LEAST = 100  # pixels to measure either with
+_WINDOW = 3, 3
+_MIDDLE, _CROSS = 4, [1, 3, 5, 7]  # of such a window
 
 
 class Guard(NamedTuple):
-    """Variance of a prediction where sources do not match, and how it was found."""
+    """
+    What sources may differ by.
 
-    variance: np.ndarray
+    A source that has moved, or is sharper, differs in proportion to its slope; one
+    that has faded, in proportion to its brightness.
+    """
+
+    level: Level  # of the fainter of both exposures
     misregistration: float
     change: float
 
+    def variance(self, compared, y, x, noise):
+        """
+        Variance of the difference that comes from sources.
 
-def measure_guard(image, prediction, variance, own, usable, flagged, *, final):
+        Parameters
+        ----------
+        compared : Comparison
+            The exposures.
+        y, x : 1D int `~numpy.ndarray`
+            The pixels.
+        noise : 1D `~numpy.ndarray`
+            Variance of that exposure which knows more.
+
+        Returns
+        -------
+        variance : 1D `~numpy.ndarray`
+            For each pixel.
+        """
+        mismatch = np.empty(y.size, compared.first.image.dtype)
+        for part in _parts(y.size):
+            at = y[part], x[part]
+            slope, brightness, _ = _features(compared, self.level, *at, noise[part])
+            mismatch[part] = (self.misregistration * slope) ** 2
+            mismatch[part] += (self.change * brightness) ** 2
+        return mismatch
+
+
+def measure_guard(compared, level, *, final):
     """
-    Measure the mismatch of an exposure and its prediction.
+    Measure the mismatch of two exposures.
 
-    A source that has moved, or is sharper, differs in proportion to its slope; one
-    that has faded, in proportion to its brightness. Both factors are measured, as
-    the smallest that make the differences on sources look normal. Slope and
-    brightness are those of the fainter of image and prediction, in which there are
-    no cosmic rays but coincident ones.
+    Both factors are measured, as the smallest that make the differences on sources
+    look normal. Slope and brightness are those of the fainter of both exposures, in
+    which there are no cosmic rays but coincident ones.
 
     Parameters
     ----------
-    image, prediction : 2D `~numpy.ndarray`
-        The exposure and what the other says of it.
-    variance : 2D `~numpy.ndarray`
-        Variance of their difference.
-    own : 2D `~numpy.ndarray`
-        Variance of the exposure alone.
-    usable, flagged : 2D bool `~numpy.ndarray`
-        Pixels that count, and cosmic rays that are known.
+    compared : Comparison
+        The exposures; of the pixels on sources those are used that no cosmic ray is
+        known in.
+    level : Level
+        That of the fainter of both.
     final : bool
         Whether cosmic rays are known: then the wings of the distribution count
         also for the slope.
@@ -55,24 +81,20 @@ def measure_guard(image, prediction, variance, own, usable, flagged, *, final):
     Returns
     -------
     guard : Guard
-        The variance to be added, about the misregistration in pixels, and about
-        the fractional change of brightness.
+        The misregistration in pixels, and the fractional change of brightness.
     """
-    fainter = np.minimum(image, prediction)
-    use = usable & ~flagged if (usable & ~flagged).any() else usable
-    slope = np.sqrt(np.maximum(_steepest(fainter) ** 2 - 9 * own, 0))
-    brightness = np.maximum(fainter - local_level(fainter, use).rows(), 0)
-    # hot pixels and single hits do not survive the median
-    smooth = box_median(fainter, (3, 3), "nearest")
-    smooth -= np.median(smooth[use])
-    source = smooth > 3 * np.sqrt(own)
-    source &= smooth > _BROAD * ndimage.maximum_filter(brightness, 3)
-    if flagged.any():
-        use = use & ~ndimage.binary_dilation(flagged, _SQUARE, iterations=2)
-    source &= use
+    y, x = np.divmod(compared.sources, compared.shape[1])
+    variances = compared.expected(y, x)
+    own = np.minimum(*variances)
+    features = [
+        _features(compared, level, y[part], x[part], own[part])
+        for part in _parts(y.size)
+    ] or [np.zeros((3, 0))]
+    slope, brightness, source = np.concatenate(features, axis=1)
+    difference = np.abs(compared.difference(y, x))
+    variance = (variances[0] + variances[1]) * compared.scatter.at(y, x) ** 2
     noise = np.sqrt(variance)
-    difference = np.abs(image - prediction)
-
+    source = source > 0
     for steepness in (10, 5, 2):
         steep = source & (slope > steepness * noise)
         if np.count_nonzero(steep) > _LEAST:
@@ -80,24 +102,32 @@ def measure_guard(image, prediction, variance, own, usable, flagged, *, final):
     ranks = tuple(_NORMAL) if final else (50,)
     shift = _smallest(difference, variance, slope, steep, ranks, LIMITS[0])
     shift = max(shift, _FLOOR)
-    mismatch = (shift * slope) ** 2
+    variance += (shift * slope) ** 2
     bright = source & (brightness > 5 * noise)
-    change = _smallest(
-        difference, variance + mismatch, brightness, bright, ranks, LIMITS[1]
-    )
-    mismatch += (change * brightness) ** 2
-    return Guard(mismatch, shift, change)
+    change = _smallest(difference, variance, brightness, bright, ranks, LIMITS[1])
+    return Guard(level, shift, change)
 
 
-def _steepest(image):
-    """Largest absolute difference of each pixel to its four neighbours."""
-    steepest = np.zeros_like(image)
-    for axis in (0, 1):
-        step = np.abs(np.diff(image, axis=axis))
-        for side in (slice(1, None), slice(None, -1)):
-            part = (slice(None),) * axis + (side,)
-            np.maximum(steepest[part], step, out=steepest[part])
-    return steepest
+def _parts(n):
+    """Parts of a list of pixels whose windows can be gathered at once."""
+    step = CHUNK // 9
+    return [np.s_[start : start + step] for start in range(0, n, step)]
+
+
+def _features(compared, level, y, x, noise):
+    """Slope and brightness of pixels, and whether they are on a source."""
+    rows, columns, _ = neighbours((y, x), _WINDOW, compared.shape)
+    light = compared.fainter(rows, columns) - level.at(y, x)[:, None]
+    middle = light[:, _MIDDLE]
+    steepest = np.abs(light[:, _CROSS] - middle[:, None]).max(axis=1)
+    slope = np.sqrt(np.maximum(steepest**2 - 9 * noise, 0))
+    brightest = light.max(axis=1)
+    brightness = np.maximum(middle, 0)
+    # hot pixels and single hits do not survive the median
+    light.partition(_MIDDLE, axis=1)
+    smooth = light[:, _MIDDLE]
+    source = (smooth > 3 * np.sqrt(noise)) & (smooth > _BROAD * brightest)
+    return np.stack([slope, brightness, source])
 
 
 def _smallest(difference, variance, feature, where, ranks, most):

@@ -12,6 +12,7 @@ __all__ = ["Lattice", "Level", "lattice", "local_level"]
 
 _BOX = 64  # pixels
 _SIDE = 48  # rows and columns of a box that are looked at: odd ones and even ones
+_GOLDEN = 0.6180339887498949
 _FEWEST = 20  # pixels of a box with a level of its own
 
 
@@ -32,6 +33,11 @@ class Level(NamedTuple):
         below, share = self.below[part], self.share[part, None]
         return (1 - share) * self.table[below] + share * self.table[below + 1]
 
+    def part(self, where):
+        """Cut out some rows and columns."""
+        rows, columns = where
+        return Level(self.table[:, columns], self.below[rows], self.share[rows])
+
 
 class Lattice(NamedTuple):
     """Pixels of an image from which its levels are measured."""
@@ -41,8 +47,9 @@ class Lattice(NamedTuple):
     pixels: list  # rows and columns that are looked at, in every box equally many
 
     def of(self, image):
-        """Take these pixels out of an image."""
-        return image[np.ix_(*self.pixels)]
+        """Take these pixels out of an image, or of a level."""
+        y, x = np.ix_(*self.pixels)
+        return image.at(y, x) if isinstance(image, Level) else image[y, x]
 
     def level(self, values, usable, *, worst=False):
         """
@@ -114,13 +121,15 @@ def lattice(shape, box=_BOX):
     Returns
     -------
     lattice : Lattice
-        Of each box at most 48 x 48 pixels, all columns of an amplifier among them.
+        Of each box at most 48 x 48 pixels.
     """
     edges = [np.linspace(0, n, max(1, n // box) + 1).astype(int) for n in shape]
     pixels = []
     for edge in edges:
         side = min(_SIDE, np.diff(edge).min())
-        step = np.diff(edge)[:, None] * (np.arange(side) + 0.5) / side
+        # at unequal distances, so that odd and even columns have equal parts in it
+        place = np.arange(side) + np.arange(side) * _GOLDEN % 1
+        step = np.diff(edge)[:, None] * place / side
         pixels.append((edge[:-1, None] + step.astype(int)).ravel())
     return Lattice(shape, edges, pixels)
 

@@ -5,20 +5,16 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from ccdcr.pixels.coincident import coincident_hits
-from ccdcr.pixels.groups import count_groups
-from ccdcr.pixels.median_network import box_median
+from ccdcr.pixels.compare import compare
+from ccdcr.pixels.groups import count_groups, dilated, image_of
 from ccdcr.pixels.photometry import flux_scale
-from ccdcr.pixels.predict import combine, is_low, predict_each_other
-from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
 from ccdcr.pixels.suspect import source_like
+from ccdcr.pixels.witnesses import View, combine, significance
 
 __all__ = ["Match", "match"]
 
-_SQUARE = np.ones((3, 3), dtype=bool)
-_SHARPER = 4.0  # ratio of variances from which on another need not be asked
 _REACH = 3  # pixels from a peak within which a tail belongs to it
 
 
@@ -30,10 +26,35 @@ class Match(NamedTuple):
     coincident: list  # those that are in another, too
     suspects: list  # what is new and looks like a source
     examined: list
-    donors: list  # pixels that can tell what another exposure should show
     n_peaks: list
-    views: list  # for each exposure {another: (part, its part, Prediction)}
+    views: list  # for each exposure {another: View}
     scales: dict  # for each pair; None where it could not be measured
+
+    def replacements(self, own, known, at):
+        """
+        Tell what the others say of the cosmic rays of an exposure.
+
+        Parameters
+        ----------
+        own : int
+            Number of the exposure.
+        known : list of 2D bool `~numpy.ndarray` or None
+            For each exposure, pixels that can be asked; None if all can.
+        at : tuple of 1D int `~numpy.ndarray`
+            Rows and columns of the pixels.
+
+        Returns
+        -------
+        values, variances : 1D float64 `~numpy.ndarray`
+            NaN where no other exposure can be asked.
+        """
+        donors = [
+            donor if may is None else donor & may
+            for donor, may in zip(
+                _donors(self.exposures, self.flagged), known, strict=True
+            )
+        ]
+        return combine(self.exposures[own], self.views[own], donors, *at, corrected=own)
 
 
 def match(exposures, parts, sigmas, scales, grow):
@@ -65,10 +86,10 @@ def match(exposures, parts, sigmas, scales, grow):
     }
     rays = [np.zeros(one.image.shape, dtype=bool) for one in exposures]
     for final in (False, True):
-        views = _views(exposures, parts, scales, rays, final=final)
+        views, candidates = _views(exposures, parts, scales, rays, sigmas, final=final)
         found = [
-            _peaks_and_tails(_significance(one, view, rays), sigmas)
-            for one, view in zip(exposures, views, strict=True)
+            _peaks_and_tails(one, view, rays, at, sigmas)
+            for one, view, at in zip(exposures, views, candidates, strict=True)
         ]
         known = [mask for mask, _ in found]
         # of two, the hits of the other count: then nothing is known beside them
@@ -80,29 +101,21 @@ def match(exposures, parts, sigmas, scales, grow):
             for mask, one, view in zip(known, exposures, views, strict=True)
         ]
         rays = [mask & ~suspect for mask, suspect in zip(known, suspects, strict=True)]
-        hits = _hits_in_both(exposures, parts, scales, rays)
-        rays = [ray | hit for ray, hit in zip(rays, hits, strict=True)]
-    flagged, examined, coincident = [], [], []
+        if final and len(exposures) == 2:
+            _add_hits_in_both(views[0], rays)
+    flagged, examined = [], []
     for mask, suspect, view in zip(rays, suspects, views, strict=True):
         examined.append(_examined(view, mask.shape))
         if grow:
-            mask = ndimage.binary_dilation(mask, _SQUARE, iterations=grow)
+            mask = dilated(mask, grow)
         flagged.append(mask & examined[-1] & ~suspect)
-    _correct(exposures, views, flagged)
     coincident = [
         mask & _elsewhere(view, flagged, mask.shape)
         for mask, view in zip(flagged, views, strict=True)
     ]
+    n_peaks = [n for _, n in found]
     return Match(
-        exposures,
-        flagged,
-        coincident,
-        suspects,
-        examined,
-        _donors(exposures, flagged),
-        [n for _, n in found],
-        views,
-        scales,
+        exposures, flagged, coincident, suspects, examined, n_peaks, views, scales
     )
 
 
@@ -120,137 +133,86 @@ def _donors(exposures, flagged):
 
 def _look(exposure, view, usable, y, x):
     """Excess over what the others say, its variance, and what they say of sources."""
-    rows, columns = exposure.image.shape
-    inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
-    inside[inside] = exposure.usable[y[inside], x[inside]]
     result = np.full((3, y.size), np.nan)
-    at = y[inside], x[inside]
+    known = exposure.usable[y, x]
+    at = y[known], x[known]
     value, noise = combine(exposure, view, usable, *at, mismatch=False)
-    result[0, inside] = exposure.image[at] - value
-    result[1, inside] = exposure.variance[at] + noise
-    result[2, inside] = value - exposure.sky[at]
+    result[0, known] = exposure.image[at] - value
+    result[1, known] = exposure.variance[at] + noise
+    result[2, known] = value - exposure.sky.at(*at)
     return result
 
 
-def _views(exposures, parts, scales, known, *, final):
-    """Compare all pairs; for each exposure what the others say of it."""
+def _views(exposures, parts, scales, known, sigmas, *, final):
+    """Compare all pairs; for each exposure what it looks like and where to look."""
     views = [{} for _ in exposures]
+    candidates = [np.zeros(one.image.shape, dtype=bool) for one in exposures]
     for (i, j), (at_i, at_j) in parts.items():
-        predictions = predict_each_other(
+        compared, peak, tail = compare(
             exposures[i].part(at_i),
             exposures[j].part(at_j),
             scales[i, j] or 1.0,
             known[i][at_i] | known[j][at_j],
+            sigmas,
             final=final,
         )
-        views[i][j] = at_i, at_j, predictions[0]
-        views[j][i] = at_j, at_i, predictions[1]
-    return views
+        # a tail only near its peak: what is far away is another thing
+        tail &= dilated(peak, _REACH)
+        y, x = np.divmod(np.flatnonzero(tail), tail.shape[1])
+        brighter = compared.difference(y, x) > 0
+        for n, at, where in ((i, at_i, brighter), (j, at_j, ~brighter)):
+            candidates[n][at][y[where], x[where]] = True
+        views[i][j] = View(compared, 0, at_i, at_j)
+        views[j][i] = View(compared, 1, at_j, at_i)
+    return views, [np.flatnonzero(mask) for mask in candidates]
 
 
-def _significance(exposure, view, known):
-    """
-    What the middle one of the others says; of an even number the lower.
-
-    If there are others, those are not asked that have a cosmic ray there themselves,
-    are lower than what is around it (dead pixels), or much noisier than another.
-    """
+def _peaks_and_tails(exposure, view, known, at, sigmas):
+    """Where the others agree; tails as far as they are connected with a peak."""
     shape = exposure.image.shape
-    if len(view) == 1:
-        ((part, _, prediction),) = view.values()
-        only = np.full(shape, -np.inf, prediction.significance.dtype)
-        only[part] = prediction.significance
-        return only
     if not view:
-        return np.full(shape, -np.inf)
-    said = np.full((len(view), *shape), -np.inf, np.float32)
-    noise = np.full(said.shape, np.inf, np.float32)
-    clean, low = (np.zeros(said.shape, dtype=bool) for _ in range(2))
-    for n, (other, (part, at, prediction)) in enumerate(view.items()):
-        said[n][part] = prediction.significance
-        noise[n][part] = prediction.variance + prediction.mismatch
-        clean[n][part] = ~known[other][at]
-        low[n][part] = is_low(prediction, exposure.smooth[part])
-    looked = said > -np.inf
-    clean &= looked & ~low
-    best = np.where(clean, noise, np.inf).min(axis=0)
-    clean &= noise <= _SHARPER * best
-    clean |= looked & ~clean.any(axis=0)
-    said[~clean] = np.inf
-    said.sort(axis=0)
-    count = np.count_nonzero(clean, axis=0)
-    middle = np.take_along_axis(said, np.maximum(count - 1, 0)[None] // 2, axis=0)[0]
-    return np.where(count > 0, middle, -np.inf)
+        return np.zeros(shape, dtype=bool), 0
+    pulls = significance(exposure, view, known, *np.divmod(at, shape[1]))
+    peak, tail = (image_of(pulls > limit, at, shape) for limit in sigmas)
+    found = peak
+    for _ in range(_REACH):
+        found = dilated(found) & tail | peak
+    return found, count_groups(peak)
 
 
-def _peaks_and_tails(significance, sigmas):
-    peak, tail = (significance > limit for limit in sigmas)
-    # a tail only near its peak: what is far away is another thing
-    reached = ndimage.binary_dilation(peak, _SQUARE, iterations=_REACH, mask=tail)
-    return peak | reached, count_groups(peak)
+def _add_hits_in_both(views, rays):
+    for view in views.values():
+        compared = view.compared
+        in_one = rays[0][view.part] | rays[1][view.its]
+        both = coincident_hits(
+            compared.fainter,
+            partial(_noise_of_fainter, compared),
+            in_one,
+            view.usable(),
+            compared.sources,
+            compared.share,
+        )
+        rays[0][view.part] |= both
+        rays[1][view.its] |= both
 
 
-def _hits_in_both(exposures, parts, scales, known):
-    hits = [np.zeros(mask.shape, dtype=bool) for mask in known]
-    if len(exposures) > 2:
-        return hits
-    for (i, j), (at_i, at_j) in parts.items():
-        first, second = exposures[i].part(at_i), exposures[j].part(at_j)
-        usable = first.usable & second.usable
-        in_one = known[i][at_i] | known[j][at_j]
-        use = usable & ~in_one if (usable & ~in_one).any() else usable
-        scale = scales[i, j] or 1.0
-        seen = scale * second.image
-        seen += float(np.median((first.image - seen)[use]))
-        typical = box_median(first.variance, (5, 5), "nearest")
-        noise = np.maximum(typical, scale**2 * second.variance)
-        noise = np.minimum(first.variance, noise)
-        noise = np.maximum(noise, np.finfo(noise.dtype).tiny)
-        both = coincident_hits(np.minimum(first.image, seen), noise, in_one, usable)
-        hits[i][at_i] |= both
-        hits[j][at_j] |= both
-    return hits
-
-
-def _correct(exposures, views, flagged):
-    """
-    Improve what is said of cosmic rays by how their neighbours differ.
-
-    Where a source has faded or has moved, its pixels differ alike. Their mean
-    difference counts by how well it is known, compared with how much it may be.
-    """
-    for i, view in enumerate(views):
-        for j, (part, at, prediction) in view.items():
-            donors = exposures[i].usable & ~flagged[i]
-            donors = donors[part] & (exposures[j].usable & ~flagged[j])[at]
-            where = flagged[i][part] & (prediction.mismatch > 0)
-            own = exposures[i].part(part)
-            mean, error = from_neighbours(
-                own.image - prediction.value,
-                own.variance + prediction.variance,
-                donors,
-                where,
-                GAUSSIAN,
-            )
-            known = np.isfinite(mean)
-            where[where] = known
-            may_be = prediction.mismatch[where]
-            share = may_be / (may_be + error[known])
-            prediction.value[where] += share * mean[known]
-            prediction.mismatch[where] *= 1 - share
+def _noise_of_fainter(compared, y, x):
+    first, second = compared.variances(y, x)
+    noise = np.minimum(first, np.maximum(compared.first.typical, second))
+    return np.maximum(noise, np.finfo(noise.dtype).tiny)
 
 
 def _examined(view, shape):
     """Pixels of which some other exposure tells anything."""
     examined = np.zeros(shape, dtype=bool)
-    for part, _, prediction in view.values():
-        examined[part] |= prediction.significance > -np.inf
+    for one in view.values():
+        examined[one.part] |= one.usable()
     return examined
 
 
 def _elsewhere(view, flagged, shape):
     """Pixels that have a cosmic ray in some other exposure."""
     there = np.zeros(shape, dtype=bool)
-    for other, (part, at, _) in view.items():
-        there[part] |= flagged[other][at]
+    for other, one in view.items():
+        there[one.part] |= flagged[other][one.its]
     return there

@@ -9,7 +9,7 @@ from ccdcr.pixels.difference import middle_and_sigma
 
 __all__ = [
     "dithered",
-    "every",
+    "few_rows",
     "photon_variance",
     "quantisation_step",
     "scale_to_unity",
@@ -118,7 +118,7 @@ def quantisation_step(image, usable):
         From the differences of neighbours, which know nothing of gradients; 0 where
         steps are so fine that they do not matter.
     """
-    rows = np.s_[:: every(image.size // (2 * _SAMPLE))]
+    rows = few_rows(image.shape)
     image, usable = image[rows], usable[rows]
     both = usable[:, 1:] & usable[:, :-1]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -150,21 +150,23 @@ def _equal(steps, span):
     return bool(whole.all()) and steps.sum() > _MOST * span
 
 
-def every(step):
+def few_rows(shape, most=2 * _SAMPLE):
     """
-    Choose each how manieth row is looked at, so that odd and even ones are.
+    Choose rows of an image that are enough to measure something on.
 
     Parameters
     ----------
-    step : int
-        About which.
+    shape : tuple of int
+        That of the image.
+    most : int, optional
+        Pixels that are enough.
 
     Returns
     -------
-    step : int
-        An odd number, 1 at least and not more.
+    rows : slice
+        Odd and even ones, at equal distances.
     """
-    return max(1, step - 1 | 1)
+    return np.s_[:: max(1, (math.prod(shape) // most) | 1)]
 
 
 def dithered(values, step):

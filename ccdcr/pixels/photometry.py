@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ccdcr.pixels.difference import middle_and_sigma
+from ccdcr.pixels.filters import median_around, strips
+from ccdcr.pixels.groups import dilated, thin
 from ccdcr.pixels.level import Level
-from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.noise import dithered, every
+from ccdcr.pixels.noise import dithered, few_rows
 
 __all__ = [
     "Scatter",
@@ -23,6 +24,7 @@ _BINS, _IN_BIN = 8, 50  # of brightness; pixels in each, at least
 _LIMITS = 0.05, 20.0  # of a flux scale that can be believed
 _MEDIAN = 0.6745  # of the absolute value of a normal variable
 _NOISIER = 1.15  # from where on a part of an image has a noise factor of its own
+_SOURCES = 1 << 16  # pixels on sources that are enough
 _SAMPLE = 1 << 20  # pixels that are enough to measure a slope
 _LEAST = 100  # pixels to measure the scatter of a difference with
 
@@ -44,7 +46,7 @@ def photon_slope(image, variance, usable):
         Variance per data unit, from pixels above the 99th percentile and 5 sigma; 0
         if these are fewer than 50.
     """
-    rows = np.s_[:: every(image.size // _SAMPLE)]
+    rows = few_rows(image.shape, _SAMPLE)
     light, noise = (a[rows][usable[rows]] for a in (image, variance))
     if light.size == 0:
         return 0.0
@@ -103,14 +105,15 @@ def flux_scale(first, second, variance1, variance2, usable):
         A ratio of sums over pixels that are bright in both (a regression would be
         biased by the noise of the second); None if it cannot be measured.
     """
-    lights = []
-    bright = usable
-    for image, variance in ((first, variance1), (second, variance2)):
+    skies = [_middle(image, usable) for image in (first, second)]
+    y, x = _on_sources((first, second), skies, (variance1, variance2), 10, usable)
+    lights, bright = [], usable[y, x]
+    noises = zip((first, second), skies, (variance1, variance2), strict=True)
+    for image, sky, variance in noises:
         # medians, so that cosmic rays are not bright, nor their noise large
-        light = box_median(image, (3, 3), "nearest")
-        light -= np.median(image[usable])
-        noise = box_median(variance, (3, 3), "nearest")
-        bright = bright & (light > 10 * np.sqrt(np.minimum(variance, noise)))
+        light = median_around(image, (3, 3), y, x) - sky
+        noise = np.minimum(variance[y, x], median_around(variance, (3, 3), y, x))
+        bright &= light > 10 * np.sqrt(noise)
         lights.append(light)
     if np.count_nonzero(bright) < 100:
         return None
@@ -150,16 +153,20 @@ def photon_transfer(first, second, sigma, usable, step=0.0):
         Variance per data unit above the sky, of each exposure; 0 where bright pixels
         are too few.
     """
-    noise = np.full_like(first, sigma**2)
+    noise = np.broadcast_to(first.dtype.type(sigma**2), first.shape)
     scale = flux_scale(first, second, noise, noise, usable) or 1.0
-    pair = [box_median(image, (3, 3), "nearest") for image in (first, second)]
-    skies = [float(np.median(image[usable])) for image in (first, second)]
-    light = np.minimum(pair[0] - skies[0], scale * (pair[1] - skies[1]))
-    bright = usable & (light > 5 * sigma)
+    skies = [_middle(image, usable) for image in (first, second)]
+    y, x = _on_sources((first, second), skies, (noise, noise), 5, usable)
+    pair = [
+        median_around(image, (3, 3), y, x) - sky
+        for image, sky in zip((first, second), skies, strict=True)
+    ]
+    light = np.minimum(pair[0], scale * pair[1])
+    bright = usable[y, x] & (light > 5 * sigma)
     if np.count_nonzero(bright) < _BINS * _IN_BIN:
         return 0.0
-    light = light[bright]
-    difference = (first - skies[0])[bright] - scale * (second - skies[1])[bright]
+    light, at = light[bright], (y[bright], x[bright])
+    difference = first[at] - skies[0] - scale * (second[at] - skies[1])
     difference = dithered(difference, step)
     order = np.array_split(np.argsort(light), _BINS)
     level = np.array([np.median(light[part]) for part in order])
@@ -167,6 +174,22 @@ def photon_transfer(first, second, sigma, usable, step=0.0):
     excess = scatter**2 - (1 + scale**2) * sigma**2
     slope = max(np.percentile(excess / level, 25), 0.0)
     return float(slope) / (1 + scale)
+
+
+def _middle(image, usable):
+    """Median, of as many pixels as are enough."""
+    rows = few_rows(image.shape, _SAMPLE)
+    return float(np.median(image[rows][usable[rows]]))
+
+
+def _on_sources(images, skies, variances, limit, usable):
+    """Pixels of which the median of 3 x 3 may be bright in both images."""
+    bright = usable.copy()
+    for rows in strips(usable.shape):
+        for image, sky, variance in zip(images, skies, variances, strict=True):
+            bright[rows] &= image[rows] - sky > limit * np.sqrt(variance[rows])
+    at = thin(np.flatnonzero(dilated(bright)), _SOURCES)
+    return np.divmod(at, usable.shape[1])
 
 
 class Scatter(NamedTuple):

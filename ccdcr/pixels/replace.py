@@ -35,13 +35,14 @@ def from_neighbours(
 
     Parameters
     ----------
-    image : 2D `~numpy.ndarray`
-        The image.
+    image : 2D `~numpy.ndarray` or callable
+        The image, or what gives its pixels for a tuple of rows and columns.
     variance : 2D `~numpy.ndarray`, callable or None
-        Its variance, or what gives it for arrays of rows and columns; neighbours
-        whose variance is not known do not count.
-    donors, where : 2D bool `~numpy.ndarray`
-        Pixels that may be read; pixels that are replaced.
+        Its variance, likewise; neighbours whose variance is not known do not count.
+    donors : 2D bool `~numpy.ndarray`
+        Pixels that may be read.
+    where : 2D bool `~numpy.ndarray` or tuple of 1D int `~numpy.ndarray`
+        Pixels that are replaced.
     weights : 2D `~numpy.ndarray`
         Weight of each neighbour in a window of that shape.
     values : 1D `~numpy.ndarray`, optional
@@ -59,16 +60,18 @@ def from_neighbours(
     variances : 1D float64 `~numpy.ndarray` or None
         Their variances, infinite where no neighbour was usable.
     """
-    at = np.nonzero(where)
-    if isinstance(variance, np.ndarray):
-        variance = variance.__getitem__
+    at = where if isinstance(where, tuple) else np.nonzero(where)
+    image, variance = (
+        array.__getitem__ if isinstance(array, np.ndarray) else array
+        for array in (image, variance)
+    )
     new = np.full(at[0].size, np.nan)
     new_variance = None if variance is None else np.full(at[0].size, np.inf)
     step = max(1, CHUNK // weights.size)
     for start in range(0, new.size, step):
         part = slice(start, start + step)
         near = tuple(index[part] for index in at)
-        rows, columns, good = neighbours(near, weights.shape, image.shape)
+        rows, columns, good = neighbours(near, weights.shape, donors.shape)
         good &= donors[rows, columns]
         if variance is not None:
             noise = variance((rows, columns))
@@ -76,7 +79,7 @@ def from_neighbours(
         w = np.where(good, weights.ravel(), 0.0)
         with np.errstate(invalid="ignore"):
             w /= w.sum(axis=1, keepdims=True)
-        pixels = np.where(good, image[rows, columns], 0.0)
+        pixels = np.where(good, image((rows, columns)), 0.0)
         lone = np.isnan(w[:, 0])
         new[part] = (w * pixels).sum(axis=1)
         if values is not None:

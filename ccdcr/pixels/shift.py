@@ -91,8 +91,11 @@ def cross_correlate(first, second):
     window = _window(first.shape)
     shape = [fft.next_fast_len(2 * n - 1, real=True) for n in first.shape]
     spectrum = fft.rfft2(first * window, shape)
-    spectrum *= np.conj(fft.rfft2(second * window, shape))
-    correlation = fft.irfft2(spectrum, shape)
+    other = fft.rfft2(second * window, shape)
+    spectrum *= np.conj(other, out=other)
+    del other
+    correlation = fft.irfft2(spectrum, shape, overwrite_x=True)
+    del spectrum
     peak = np.unravel_index(np.argmax(correlation), correlation.shape)
     shift = tuple(
         _refine(np.take(correlation, peak[1 - axis], axis=1 - axis), peak[axis])

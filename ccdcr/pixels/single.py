@@ -10,7 +10,7 @@ from ccdcr.pixels.filters import box_median_at, near, places, reached, strips
 from ccdcr.pixels.groups import count_groups, groups, image_of
 from ccdcr.pixels.level import lattice, local_level
 from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.noise import every
+from ccdcr.pixels.noise import few_rows
 from ccdcr.pixels.photometry import (
     expected_variance,
     noise_factor,
@@ -77,7 +77,7 @@ def expected_noise(image, variance, usable, smooth, around=None):
     if around is None:
         around = box_median(image, (5, 5), "mirror")
     slope = photon_slope(image, variance, usable)
-    rows = np.s_[:: every(image.size // _SAMPLE)]
+    rows = few_rows(image.shape, _SAMPLE)
     known = variance[rows][usable[rows]]
     floor = 0.1 * float(np.median(known if known.size else variance[rows]))
     for part in strips(image.shape):

@@ -6,10 +6,12 @@ import pytest
 from astropy import units as u
 from astropy.nddata import CCDData, StdDevUncertainty
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import ndimage
 
 from ccdcr import CosmicRayWarning, cosmicray_pair, simulate
-from ccdcr.pixels import coincident, guard, matched, photometry, predict
+from ccdcr.pixels import coincident, compare, matched, photometry
 from ccdcr.pixels.difference import overlap
+from ccdcr.pixels.exposure import exposure
 from ccdcr.pixels.level import local_level
 from ccdcr.tests.conftest import SHAPE, frame, sky
 
@@ -369,16 +371,40 @@ class TestParts:
 
         first = rng.normal(stars(0), 10)
         second = rng.normal(stars(shift) * (1 - change), 10)
-        noise = np.full(first.shape, 100.0)
-        none = np.zeros(first.shape, bool)
-        found = guard.measure_guard(
-            first, second, 2 * noise, noise, ~none, none, final=True
+        every = np.ones(first.shape, bool)
+        pair = (
+            exposure(one, np.full(one.shape, 100.0), every) for one in (first, second)
         )
+        found, _, _ = compare.compare(*pair, 1.0, ~every, (5, 2.5), final=True)
         # what has faded differs on its slopes, too: either may explain it
-        differs = found.misregistration > 0.15 or found.change > 0.05
+        differs = found.guard.misregistration > 0.15 or found.guard.change > 0.05
         assert differs == (shift > 0 or change > 0)
-        pulls = (first - second) / np.sqrt(2 * noise + found.variance)
+        excess = found.excess(*(index.ravel() for index in np.indices(y.shape)))
+        noise = excess.first + excess.second + excess.mismatch
+        pulls = excess.difference / np.sqrt(noise)
         assert np.percentile(np.abs(pulls), 98) < 2.6
+
+    @pytest.mark.parametrize("slope", [0.0, 1.0])
+    def test_no_candidate_is_missed(self, slope):
+        """What the quick look leaves out is nowhere above the limits."""
+        rng = np.random.default_rng(4)
+        y, x = np.mgrid[:150, :170]
+        light = 100 + 8000 * np.exp(-((y % 30 - 15) ** 2 + (x % 30 - 15) ** 2) / 8)
+        first, second = rng.normal(light, np.sqrt(50 + slope * light), (2, *y.shape))
+        first[rng.random(y.shape) < 0.01] += 300
+        second[rng.random(y.shape) < 0.01] += 300
+        every = np.ones(y.shape, bool)
+        pair = [
+            exposure(one, 50 + slope * one.clip(0), every)
+            for one in (first, 0.5 * second)
+        ]
+        found, peak, tail = compare.compare(*pair, 2.0, ~every, (5, 2.5), final=False)
+        excess = found.excess(*(index.ravel() for index in np.indices(y.shape)))
+        noise = (excess.first + excess.second) * found.scatter.factor**2
+        pulls = np.abs(excess.difference) / np.sqrt(noise + excess.mismatch)
+        for limit, mask in ((5, peak), (2.5, tail)):
+            assert mask.ravel()[pulls > limit].all()
+        assert peak.mean() < 0.15
 
     def test_coincident_hits_are_not_sources(self):
         """Nothing near a detection is sharper than the stars of the frame."""
@@ -390,14 +416,30 @@ class TestParts:
         flagged = np.zeros(image.shape, bool)
         flagged[37, 38] = flagged[50, 51] = flagged[90, 91] = True
         usable = np.ones(image.shape, bool)
-        hits = coincident.coincident_hits(
-            image, np.full(image.shape, 100.0), flagged, usable
-        )
-        assert hits[37, 37]
-        assert hits.sum() <= 5
-        assert not coincident.coincident_hits(
-            image, image, np.zeros_like(flagged), usable
-        ).any()
+        sources = np.flatnonzero(stars > 30)
+
+        def hits(flagged):
+            return coincident.coincident_hits(
+                lambda y, x: image[y, x],
+                lambda y, x: np.full(y.shape, 100.0),
+                flagged,
+                usable,
+                sources,
+                1.0,
+            )
+
+        assert hits(flagged)[37, 37]
+        assert hits(flagged).sum() <= 5
+        assert not hits(np.zeros_like(flagged)).any()
+
+    def test_the_laplacian_is_that_of_divided_pixels(self):
+        image = np.random.default_rng(1).normal(0, 1, (12, 14))
+        fine = np.kron(image, np.ones((2, 2)))
+        cross = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])
+        positive = ndimage.convolve(fine, cross).clip(0)
+        expected = positive.reshape(12, 2, 14, 2).mean(axis=(1, 3))
+        laplacian = coincident._laplacian(image[None])[0]
+        assert_allclose(laplacian, expected[1:-1, 1:-1])
 
     def test_tails_reach_three_pixels(self):
         """A faint streak that begins at a peak is not followed for ever."""
@@ -407,8 +449,7 @@ class TestParts:
         image[30, 21:40] += 30
         every = np.ones(image.shape, bool)
         exposures = [
-            predict.exposure(one, np.full(image.shape, 50.0), every)
-            for one in (image, flat)
+            exposure(one, np.full(image.shape, 50.0), every) for one in (image, flat)
         ]
         parts = {(0, 1): overlap(image.shape, (0, 0))}
         found = matched.match(exposures, parts, (5, 2.5), {(0, 1): None}, 1)
