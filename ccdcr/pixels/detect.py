@@ -4,9 +4,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
-from ccdcr.pixels.filters import windows
+from ccdcr.pixels.filters import near, neighbours, places, reached
 from ccdcr.pixels.groups import groups, image_of
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "not_beside_sources",
 ]
 
-_SQUARE = np.ones((3, 3), dtype=bool)
 # Pixels of a row or column, and part of it, that no cosmic ray hits; and that none
 # hits in more than three pieces.
 _LINE, _BROKEN_LINE = (50, 1 / 2), (30, 1 / 3)
@@ -148,15 +146,20 @@ def left_alone(hits, star):
         star (ends of trails of charge).
     """
     mask = np.zeros_like(hits)
+    at = places(hits)
     for axis, n in enumerate(hits.shape):
-        n_hits = np.count_nonzero(hits, axis=axis, keepdims=True)
-        changes = np.diff(hits, axis=axis, prepend=False)
-        n_pieces = np.count_nonzero(changes, axis=axis, keepdims=True) / 2
-        line = n_hits > max(_LINE[0], _LINE[1] * n)
-        broken = n_hits > max(_BROKEN_LINE[0], _BROKEN_LINE[1] * n)
-        mask |= hits & (line | (broken & (n_pieces > 3)))
-    touching = hits & ndimage.binary_dilation(star, _SQUARE)
-    return mask | ndimage.binary_propagation(touching, _SQUARE, mask=hits)
+        n_hits = np.bincount(at[1 - axis], minlength=hits.shape[1 - axis])
+        many = np.flatnonzero(n_hits > max(_BROKEN_LINE[0], _BROKEN_LINE[1] * n))
+        if many.size == 0:
+            continue
+        lines = np.moveaxis(hits, axis, 0)[:, many]
+        changes = np.diff(lines, axis=0, prepend=False)
+        n_pieces = np.count_nonzero(changes, axis=0) / 2
+        whole = n_hits[many] > max(_LINE[0], _LINE[1] * n)
+        np.moveaxis(mask, axis, 0)[:, many] |= lines & (whole | (n_pieces > 3))
+    if star.any():
+        mask |= reached(hits & near(star), hits)
+    return mask
 
 
 def not_beside_sources(hits, gaps, image, variance):
@@ -182,19 +185,17 @@ def not_beside_sources(hits, gaps, image, variance):
     hits : 2D bool `~numpy.ndarray`
         Those that are kept.
     """
-    at = np.nonzero(hits & ndimage.binary_dilation(gaps, _SQUARE))
+    at = places(hits & near(gaps))
     if at[0].size == 0:
         return hits
-    good, values, noise = (
-        windows(np.pad(array, 2), (5, 5), at)
-        for array in (~hits & ~gaps, image, variance)
-    )
+    rows, columns, good = neighbours(at, (5, 5), hits.shape)
+    good &= ~(hits | gaps)[rows, columns]
     count = np.maximum(good.sum(axis=1), 1)
-    values = np.where(good, values, 0.0)
+    values = np.where(good, image[rows, columns], 0.0)
     mean = values.sum(axis=1) / count
     scatter = np.where(good, values - mean[:, None], 0.0) ** 2
-    explained = np.where(good, noise, 0.0).sum(axis=1)
+    explained = np.where(good, variance[rows, columns], 0.0).sum(axis=1)
     steep = (good.sum(axis=1) < 4) | (scatter.sum(axis=1) > 2 * explained)
     dropped = np.zeros_like(hits)
     dropped[tuple(index[steep] for index in at)] = True
-    return hits & ~ndimage.binary_dilation(dropped, _SQUARE, iterations=2)
+    return hits & ~near(dropped, (5, 5))
