@@ -11,7 +11,7 @@ from ccdcr._ccd import FLAG_LOCAL, FLAG_OTHER, repack, unpack, variance
 from ccdcr._log import detection_cards
 from ccdcr._regions import describe
 from ccdcr.exceptions import warn_if_quantised
-from ccdcr.pixels.detect import above, hysteresis
+from ccdcr.pixels.detect import above, below, hysteresis
 from ccdcr.pixels.difference import middle_and_sigma
 from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
 
@@ -107,14 +107,20 @@ def _compare(first, second, sigmas, allowed, max_size):
     with np.errstate(over="ignore", invalid="ignore"):
         difference = first.overlap() - second.overlap()
     usable &= np.isfinite(difference)
-    level, sigma = middle_and_sigma(difference[usable])
+    flat = difference.ravel()
+    level, sigma = middle_and_sigma(flat if usable.all() else difference[usable])
     if allowed is not None:
         allowed = allowed[first.part]
     found = {}
     for sign in (1, -1):
-        signed = difference if sign > 0 else -difference
-        peak, tail = (above(signed, sign * level + s * sigma) & usable for s in sigmas)
-        found[sign] = hysteresis(peak, tail, allowed=allowed, max_size=max_size)
+        compare = above if sign > 0 else below
+        limits = [level + sign * s * sigma for s in sigmas]
+        found[sign] = hysteresis(
+            compare(difference, limits[1]) & usable,
+            lambda at, limit=limits[0], compare=compare: compare(flat[at], limit),
+            allowed=allowed,
+            max_size=max_size,
+        )
     examined = usable if allowed is None else usable & allowed
     return _Comparison(level, sigma, examined, found)
 

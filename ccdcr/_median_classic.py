@@ -49,11 +49,14 @@ def classic_median(ccd, model, allowed, options):
         difference = data - smooth
     examined = examined & np.isfinite(difference)
     level, sigma = middle_and_sigma(difference[examined])
-    peak, tail = (
-        above(difference, level + s * sigma) & examined for s in options["sigmas"]
+    high, low = (level + s * sigma for s in options["sigmas"])
+    found = hysteresis(
+        above(difference, low) & examined,
+        lambda at, image=difference: above(image.ravel()[at], high),
+        allowed=allowed,
+        max_size=options["max_size"],
     )
     del difference
-    found = hysteresis(peak, tail, allowed=allowed, max_size=options["max_size"])
     flagged = found.flagged
     warn_if_quantised(sigma, flagged.sum(), examined)
 

@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ccdcr.pixels.filters import near, neighbours, places, reached
-from ccdcr.pixels.groups import groups, image_of
+from ccdcr.pixels.groups import groups, image_of, join, runs
 
 __all__ = [
     "Detection",
     "above",
+    "below",
     "choose",
     "hysteresis",
     "left_alone",
@@ -57,7 +58,30 @@ def above(values, threshold):
     return values > limit
 
 
-def hysteresis(peak, tail, *, allowed=None, max_size=None):
+def below(values, threshold):
+    """
+    Compare exactly, as `above` does.
+
+    Parameters
+    ----------
+    values : `~numpy.ndarray`
+        Floating numbers; NaN is not below anything.
+    threshold : float
+        The limit, in double precision.
+
+    Returns
+    -------
+    mask : bool `~numpy.ndarray`
+        Where ``values < threshold`` in real numbers.
+    """
+    with np.errstate(over="ignore"):
+        limit = values.dtype.type(threshold)
+    if float(limit) < threshold:
+        limit = np.nextafter(limit, values.dtype.type(np.inf))
+    return values < limit
+
+
+def hysteresis(tail, is_peak, *, allowed=None, max_size=None):
     """
     Keep the tail objects that hold a peak.
 
@@ -67,8 +91,10 @@ def hysteresis(peak, tail, *, allowed=None, max_size=None):
 
     Parameters
     ----------
-    peak, tail : 2D bool `~numpy.ndarray`
-        Pixels above the high and above the low threshold.
+    tail : 2D bool `~numpy.ndarray`
+        Pixels above the low threshold.
+    is_peak : callable
+        Tells which of some pixels of the flat image, of those, are above the high one.
     allowed : 2D bool `~numpy.ndarray`, optional
         Where pixels may be flagged; None is everywhere.
     max_size : int, optional
@@ -81,10 +107,13 @@ def hysteresis(peak, tail, *, allowed=None, max_size=None):
         selection, and of objects left alone for their size.
     """
     at, group, n_tails = groups(tail, corners=False)
-    n_peaks = groups(peak, corners=False)[2]
-    seeds = peak if allowed is None else peak & allowed
+    peak = is_peak(at)
+    peaks = at[peak]
+    _, n_peaks = join(peaks, *runs(peaks, tail.shape), tail.shape, corners=False)
+    if allowed is not None:
+        peak &= allowed.ravel()[at]
     keep = np.zeros(n_tails, dtype=bool)
-    keep[group[seeds.ravel()[at]]] = True
+    keep[group[peak]] = True
     n_wanted = np.count_nonzero(keep)
     if max_size is not None:
         keep &= np.bincount(group, minlength=n_tails) <= max_size
