@@ -72,7 +72,7 @@ HOME = {
     "photutils": {"report"},
     "matplotlib": {"plot"},
     "ccdproc": set(),
-    "regions": set(),
+    "regions": {"report"},
 }
 
 
