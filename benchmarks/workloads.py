@@ -29,7 +29,8 @@ __all__ = [
 
 SKY, SIGMA = 300, 18  # electrons
 COLUMNS = ["label", "area", "xcentroid", "ycentroid", "segment_flux"]
-COLUMNS += ["bbox_xmin", "bbox_xmax", "bbox_ymin", "bbox_ymax"]
+COLUMNS += ["bbox_xmin", "bbox_xmax", "bbox_ymin", "bbox_ymax", "segment_fluxerr"]
+COLUMNS += ["semimajor_sigma", "semiminor_sigma", "orientation"]
 
 
 @functools.lru_cache(maxsize=6)
@@ -161,7 +162,9 @@ def catalog(size, n_hits, *, detect):
         labels = detect_sources(mask.astype(np.float32), 0.5, 1).data
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old names of columns
-        found = SourceCatalog(before.data - after.data, SegmentationImage(labels))
+        error = np.hypot(before.uncertainty.array, after.uncertainty.array)
+        light = before.data - after.data
+        found = SourceCatalog(light, SegmentationImage(labels), error=error)
         return found.to_table(COLUMNS)
 
 

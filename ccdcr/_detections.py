@@ -1,7 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What is known of each detection of a frame, as columns of a table."""
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,6 @@ from ccdcr._doubts import (
     frame_scatter,
     hot_pixels,
     negative_cores,
-    part_of,
     persistent,
 )
 from ccdcr.pixels.shape import shapes
@@ -136,12 +134,13 @@ def _measured(part, frames, factor):
 
 def _noise(frames, factor, at):
     """Variance of what was removed from each pixel: of the pixel and of its value."""
-    after, before = (part_of(ccd, partial(pick, at=at)) for ccd in frames)
+    after, before = frames
     if before.uncertainty is None:
-        return np.full(at.size, (frame_scatter(frames[1]) * factor) ** 2)
-    noise = variance(before) * factor**2
+        return np.full(at.size, (frame_scatter(before) * factor) ** 2)
+    pixels = np.divmod(at, before.data.shape[1])
+    noise = variance(before, pixels) * factor**2
     if after.uncertainty is not None:
-        new = variance(after)
+        new = variance(after, pixels)
         noise += np.where(np.isfinite(new), new, 0.0)
     return noise
 
@@ -149,10 +148,16 @@ def _noise(frames, factor, at):
 def _on_edge(found, before):
     """Detections that touch the edge of the frame, or a pixel that is not usable."""
     edge = np.zeros(found.n, dtype=bool)
+    if found.n == 0:
+        return edge
     data = np.asarray(before.data)
     mask = None if before.mask is None else np.asarray(before.mask, dtype=bool)
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(data.sum())  # then all of them are
     for places, inside, pixels in beside(found, data.shape):
-        bad = ~inside | ~np.isfinite(pick(data, places))
+        bad = ~inside
+        if not finite:
+            bad |= ~np.isfinite(pick(data, places))
         if mask is not None:
             bad |= pick(mask, places)
         edge[found.of(pixels[bad])] = True

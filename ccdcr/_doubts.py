@@ -16,7 +16,6 @@ __all__ = [
     "frame_scatter",
     "hot_pixels",
     "negative_cores",
-    "part_of",
     "persistent",
 ]
 
@@ -46,7 +45,7 @@ def negative_cores(before, found):
     places, depth = holes(found, image, partial(_look, before), limit)
     deep = np.isfinite(depth)
     if before.uncertainty is not None:  # which may be zero, as a weight of zero
-        noise = variance(part_of(before, partial(pick, at=places)))
+        noise = variance(_part(before, partial(pick, at=places)))
         deep &= ~(depth <= _STANDS_OUT * np.sqrt(noise))
     return touched(places[deep], found, image.shape)
 
@@ -148,28 +147,14 @@ def check_dark(dark, after, name="dark"):
 
 def _look(ccd, at):
     """Values of some pixels; infinite where they are not usable."""
-    data, usable = unpack(part_of(ccd, partial(pick, at=at)))
+    data, usable = unpack(_part(ccd, partial(pick, at=at)))
     light = data.astype(float)
     light[~usable] = np.inf
     return light
 
 
-def part_of(ccd, cut):
-    """
-    Make a frame of some pixels.
-
-    Parameters
-    ----------
-    ccd : `~astropy.nddata.CCDData`
-        The frame.
-    cut : callable
-        Cuts the pixels out of arrays.
-
-    Returns
-    -------
-    part : `~astropy.nddata.CCDData`
-        Data, mask and uncertainty of these, in the order of the cut.
-    """
+def _part(ccd, cut):
+    """A frame of some pixels, which a function cuts out of arrays."""
     mask = None if ccd.mask is None else cut(np.asarray(ccd.mask))
     part = CCDData(cut(np.asarray(ccd.data)), unit=ccd.unit, mask=mask)
     if ccd.uncertainty is not None:
@@ -193,4 +178,4 @@ def frame_scatter(ccd):
         Of one pixel.
     """
     rows = sample(ccd.data.shape)
-    return scatter(*unpack(part_of(ccd, lambda array: array[rows])))
+    return scatter(*unpack(_part(ccd, lambda array: array[rows])))
