@@ -25,6 +25,7 @@ _HOME = {
     "cosmicray_report": "report",
     "cosmicray_stack": "stack",
     "measure_shift": "shift",
+    "restore_cosmicrays": "restore",
 }
 _MODULES = ("files", "plot", "simulate")
 

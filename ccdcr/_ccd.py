@@ -22,6 +22,7 @@ __all__ = [
     "repack",
     "unpack",
     "variance",
+    "with_variance",
 ]
 
 FLAG_OTHER = 1
@@ -158,6 +159,27 @@ def variance(ccd, at=...):
         return to_variance(array) * _variance_factor(ccd)
 
 
+def with_variance(ccd, variances):
+    """
+    Uncertainty of some pixels, in the class and unit of that of a frame.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        A checked frame with an uncertainty.
+    variances : `~numpy.ndarray`
+        In the square of the data unit.
+
+    Returns
+    -------
+    array : `~numpy.ndarray`
+        What goes into the array of the uncertainty.
+    """
+    _, from_variance = _CONVERSION[ccd.uncertainty.uncertainty_type]
+    with np.errstate(divide="ignore", over="ignore"):
+        return from_variance(variances / _variance_factor(ccd))
+
+
 def _variance_factor(ccd):
     """What the variance in the uncertainty's own unit is multiplied by."""
     power = UNIT_POWER[ccd.uncertainty.uncertainty_type]
@@ -207,10 +229,9 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined, suspects=None)
         replaced = np.isfinite(values)
         out.data.ravel()[at[replaced]] = values[replaced]
         if ccd.uncertainty is not None:
-            new = np.where(replaced, variances, np.inf) / _variance_factor(ccd)
-            _, from_variance = _CONVERSION[ccd.uncertainty.uncertainty_type]
-            with np.errstate(divide="ignore", over="ignore"):
-                out.uncertainty.array.ravel()[at] = from_variance(new)
+            new = with_variance(ccd, np.where(replaced, variances, np.inf))
+            with np.errstate(over="ignore"):
+                out.uncertainty.array.ravel()[at] = new
     bits = np.where(replaced, bit, FLAG_NOT_REPLACED | bit & FLAG_COINCIDENT)
     _set_flags(out, ccd, at, bits, not_examined, suspects)
     counts = {

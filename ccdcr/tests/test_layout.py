@@ -56,7 +56,7 @@ ROWS = [
     {"_matched", "_median_matched", "_doubts"},
     {"_difference"},
     {"pair", "stack", "median", "lacosmic", "report"},
-    {"_scores"},
+    {"_scores", "restore"},
     {"simulate"},
     {"plot", "_fits"},
     {"files"},
