@@ -17,6 +17,7 @@ __all__ = [
     "FLAG_NOT_REPLACED",
     "FLAG_OTHER",
     "FLAG_SUSPECT",
+    "OTHER_FLAGS",
     "companion",
     "owns_flags",
     "repack",
@@ -41,6 +42,9 @@ FLAGS = {
     16: "not examined",
     32: "suspect, left alone",
 }
+
+#: All but those of cosmic rays.
+OTHER_FLAGS = ~np.uint8(FLAG_OTHER | FLAG_LOCAL | FLAG_NOT_REPLACED | FLAG_COINCIDENT)
 
 # For each class of uncertainty: how an array of it becomes a variance, and back.
 _CONVERSION = {

@@ -7,23 +7,13 @@ from numbers import Integral
 
 import numpy as np
 
-from ccdcr._ccd import (
-    FLAG_COINCIDENT,
-    FLAG_LOCAL,
-    FLAG_NOT_REPLACED,
-    FLAG_OTHER,
-    owns_flags,
-    variance,
-    with_variance,
-)
+from ccdcr._ccd import OTHER_FLAGS, owns_flags, variance, with_variance
 from ccdcr._frames import UNIT_POWER, check_pair
 from ccdcr._log import note
 from ccdcr.pixels.table import detections
 from ccdcr.report import cosmicray_report
 
 __all__ = ["restore_cosmicrays"]
-
-_OF_COSMIC_RAYS = FLAG_OTHER | FLAG_LOCAL | FLAG_NOT_REPLACED | FLAG_COINCIDENT
 
 
 def restore_cosmicrays(after, before, labels):
@@ -180,7 +170,7 @@ def _clear_flags(out, after, at):
     out.flags = copy.deepcopy(after.flags)  # which CCDData.copy does not do
     if out.flags is not None and owns_flags(after):
         out.flags = _own(out.flags)
-        out.flags[at] &= ~np.uint8(_OF_COSMIC_RAYS)
+        out.flags[at] &= OTHER_FLAGS
 
 
 def _tell(out, labels):

@@ -41,7 +41,7 @@ ROWS = [
     {"pixels.compare"},
     {"pixels.witnesses"},
     {"pixels.matched"},
-    {"_frames", "_regions", "_options", "__init__"},
+    {"_frames", "_regions", "_options", "_decisions", "_pictures", "__init__"},
     {"_ccd"},
     {"_log"},
     {
@@ -59,6 +59,7 @@ ROWS = [
     {"_scores", "restore"},
     {"simulate"},
     {"plot", "_fits"},
+    {"review"},
     {"files"},
     {"demo"},
     {"cli"},
