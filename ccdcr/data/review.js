@@ -238,12 +238,22 @@
       const at = order.indexOf(i);
       if (at >= 0 && Math.floor(at / PAGE) !== page) { page = Math.floor(at / PAGE); showTable(); }
       for (const one of [old, i]) if (one !== null) showRow(one);
-      const row = by("body").querySelector("[aria-current=true]");
-      if (row) row.scrollIntoView({ block: "nearest", inline: "nearest" });
+      scrollToSelected();
       if (centre) bringIntoView(i);
       if (speak) say(`Detection ${label[i]}, ${WORDS[stateOf(i)]}, ${at + 1} of ${order.length}.`);
     }
     drawSoon();
+  }
+
+  /* In the list alone: the page stays where it is. */
+  function scrollToSelected() {
+    const row = by("body").querySelector("[aria-current=true]");
+    if (!row) return;
+    const part = by("scroll").getBoundingClientRect(), place = row.getBoundingClientRect();
+    const above = part.top + by("head").offsetHeight + 2 - place.top;
+    const below = place.bottom + 2 - part.top - by("scroll").clientHeight;
+    if (above > 0) by("scroll").scrollTop -= above;
+    else if (below > 0) by("scroll").scrollTop += below;
   }
 
   function move(steps) {

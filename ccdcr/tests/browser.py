@@ -2,12 +2,13 @@
 """A browser to drive: Chromium's own protocol through two pipes, nothing installed."""
 
 import base64
+import fcntl
 import itertools
 import json
 import os
 import select
 import shutil
-import subprocess
+import signal
 import time
 from pathlib import Path
 
@@ -42,8 +43,6 @@ class Browser:
     """One page of a headless Chromium."""
 
     def __init__(self, profile, *, width=1280, height=800):
-        ours_in, theirs_out = os.pipe()
-        theirs_in, ours_out = os.pipe()
         command = [
             find(),
             "--headless=new",
@@ -52,18 +51,19 @@ class Browser:
             *_QUIETLY,
             "about:blank",
         ]
-        # the browser reads at 3 and writes at 4
-        redirect = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
-        self._process = subprocess.Popen(
-            ["/bin/sh", "-c", redirect, *command],
-            pass_fds=(theirs_in, theirs_out),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        self._in, theirs_out = os.pipe()
+        theirs_in, self._out = os.pipe()
+        # the browser reads at 3 and writes at 4; our ends may have these numbers
+        moved = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (theirs_in, theirs_out)]
+        actions = [(os.POSIX_SPAWN_DUP2, end, 3 + k) for k, end in enumerate(moved)]
+        for number in range(3):
+            how = (os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0)
+            actions.append(how)
+        self._pid = os.posix_spawn(
+            command[0], command, os.environ, file_actions=actions
         )
-        os.close(theirs_in)
-        os.close(theirs_out)
-        self._in, self._out = ours_in, ours_out
+        for end in (theirs_in, theirs_out, *moved):
+            os.close(end)
         self._left = b""
         self._numbers = itertools.count(1)
         self.events = []
@@ -83,8 +83,8 @@ class Browser:
         try:
             self.send("Browser.close")
         except (OSError, TimeoutError):
-            self._process.kill()
-        self._process.wait(20)
+            os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
         os.close(self._in)
         os.close(self._out)
 
@@ -108,7 +108,7 @@ class Browser:
         text = json.dumps(message).encode() + b"\0"
         while text:
             text = text[os.write(self._out, text) :]
-        until = time.time() + 60
+        until = time.time() + 20
         while True:
             answer = self._receive(until)
             if answer.get("id") == number:
@@ -125,7 +125,7 @@ class Browser:
             raise RuntimeError(answer["exceptionDetails"]["exception"]["description"])
         return answer["result"].get("value")
 
-    def wait(self, expression, seconds=30):
+    def wait(self, expression, seconds=20):
         """Wait until an expression is true."""
         until = time.time() + seconds
         while not self.ask(expression):
