@@ -226,9 +226,10 @@ def _columns(table):
     columns = []
     for name in table.colnames:
         column = table[name]
-        missing = np.ma.getmaskarray(np.ma.asanyarray(getattr(column, "value", column)))
+        values = getattr(column, "value", column)  # of a quantity
+        missing = np.broadcast_to(getattr(values, "mask", False), len(table))
+        values = np.asarray(getattr(values, "unmasked", np.ma.getdata(values)))
         unit = getattr(column, "unit", None)
-        values = np.ma.getdata(getattr(column, "value", column))
         if values.ndim != 1 or values.dtype.kind not in "biufU":
             continue
         kinds = {"b": "truth", "U": "text"}

@@ -268,7 +268,11 @@
   let order = []; // rows that pass the filter, sorted
   let page = 0;
   let sorted = { name: "label", down: false };
-  const listed = columns.filter((one) => !one.name.startsWith("bbox_"));
+  const texts = columns.filter((one) => one.kind === "text");
+  const listed = [ // reasons are what decides: they come first
+    columns[0], ...texts,
+    ...columns.slice(1).filter((one) => !texts.includes(one) && !one.name.startsWith("bbox_")),
+  ];
 
   const COMPARE = {
     "<": (a, b) => a < b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, ">=": (a, b) => a >= b,
@@ -280,7 +284,6 @@
     const found = /^(\w+)(<=|>=|!=|[<>=:])(.*)$/.exec(word);
     if (!found) {
       const text = word.toLowerCase();
-      const texts = columns.filter((one) => one.kind === "text");
       return (i) => String(label[i]) === text || WORDS[stateOf(i)].includes(text)
         || texts.some((one) => one.values[i] !== null && one.values[i].toLowerCase().includes(text));
     }
@@ -326,6 +329,7 @@
     by("head").replaceChildren(...[first, ...cells, ...rest].map((one) => {
       const cell = make("th", undefined, one.kind);
       cell.scope = "col";
+      cell.dataset.name = one.name;
       if (one.name === "pictures") {
         cell.textContent = "before, after";
         return cell;

@@ -13,6 +13,8 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData
+from astropy.table import MaskedColumn, QTable
+from astropy.utils.masked import Masked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,6 +132,26 @@ class TestPage:
             own = np.zeros(side * side, dtype=bool)
             own[places] = part[:, 1] > 127
             assert np.array_equal(own.reshape(side, side), wide[2] == label)
+
+    def test_columns_of_any_kind(self):
+        table = QTable(
+            {
+                "label": [1, 2],
+                "angle": Masked([12.3456789, 7.0] * u.deg, mask=[False, True]),
+                "error": [np.nan, 2.5] * u.electron,
+                "known": MaskedColumn([True, False], mask=[True, False]),
+                "kind": MaskedColumn(["spot", "worm"], mask=[False, True]),
+                "shape": np.zeros((2, 2)),
+            }
+        )
+        columns = {one.pop("name"): one for one in review._columns(table)}
+        assert columns == {
+            "label": {"unit": "", "kind": "number", "values": [1, 2]},
+            "angle": {"unit": "deg", "kind": "number", "values": [12.3457, None]},
+            "error": {"unit": "electron", "kind": "number", "values": [None, 2.5]},
+            "known": {"unit": "", "kind": "truth", "values": [None, False]},
+            "kind": {"unit": "", "kind": "text", "values": ["spot", None]},
+        }
 
     def test_nothing_hostile(self, tmp_path):
         after, before = pair()

@@ -63,9 +63,12 @@ def test_from_the_page_to_the_file(chromium, folder, capsys):
     assert chromium.ask(SELECTED) == "Detection 1: \u2013 undecided"
     assert chromium.ask(LABELS) == list(range(1, 13))
 
-    click(chromium, "#head th:nth-child(4) button")  # n_pixels
-    sizes = "[...document.querySelectorAll('#body td:nth-child(4)')]"
-    sizes = chromium.ask(sizes + ".map((e) => +e.textContent)")
+    click(chromium, "#head [data-name=n_pixels] button")
+    sizes = chromium.ask(
+        "(() => { const k = document.querySelector('[data-name=n_pixels]').cellIndex;"
+        "return [...document.querySelectorAll('#body tr')]"
+        ".map((row) => +row.cells[k].textContent); })()"
+    )
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
     chromium.key("Enter")  # the button keeps the focus

@@ -95,12 +95,9 @@ def page():
         ccdcr.review.write_review(after, before, path, title="a_crclean.fits")
         with Browser(Path(folder) / "profile", width=1240, height=780) as browser:
             browser.open(path)
-            browser.ask(
-                "document.querySelector('#head th:nth-child(4) button').click()"
-            )
-            browser.ask(
-                "document.querySelector('#head th:nth-child(4) button').click()"
-            )
+            heading = "document.querySelector('[data-name=n_pixels] button')"
+            browser.ask(f"{heading}.click()")
+            browser.ask(f"{heading}.click()")  # largest first
             for key in ("Home", "a", *3 * ("ArrowDown", "a"), "ArrowDown", "r"):
                 browser.key(key)
             for key in (*3 * ("ArrowDown", "a"), *2 * ("ArrowUp",)):
