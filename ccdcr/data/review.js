@@ -118,6 +118,7 @@
 
   function showAbout() {
     for (const note of content.notes) by("notes").append(make("li", note));
+    by("left-out").textContent = content.notes.slice(1).join(" ");
     for (const [key, value, comment] of content.cards) {
       const text = make("dd", value);
       if (comment) text.append(make("span", ` (${comment})`, "note"));

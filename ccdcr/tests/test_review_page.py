@@ -305,6 +305,9 @@ def test_many(chromium, tmp_path):
     chromium.open(tmp_path / "review.html")
     chromium.wait(f"{LABELS}.length === 50")
     assert time.time() - start < 20  # two on a quiet machine
+    left_out = chromium.ask("document.getElementById('left-out').innerText")
+    assert "the mean of 3 x 3" in left_out
+    assert "5000 of 5184 detections have pictures" in left_out
     chromium.key("PageDown")
     assert chromium.ask(PAGE) == "page 2 of 104: 51 to 100 of 5184"
     start = time.time()
