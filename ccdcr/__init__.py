@@ -25,8 +25,9 @@ _HOME = {
     "cosmicray_report": "report",
     "cosmicray_stack": "stack",
     "measure_shift": "shift",
+    "restore_cosmicrays": "restore",
 }
-_MODULES = ("files", "plot", "simulate")
+_MODULES = ("files", "plot", "review", "simulate")
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

@@ -17,11 +17,13 @@ __all__ = [
     "FLAG_NOT_REPLACED",
     "FLAG_OTHER",
     "FLAG_SUSPECT",
+    "OTHER_FLAGS",
     "companion",
     "owns_flags",
     "repack",
     "unpack",
     "variance",
+    "with_variance",
 ]
 
 FLAG_OTHER = 1
@@ -40,6 +42,9 @@ FLAGS = {
     16: "not examined",
     32: "suspect, left alone",
 }
+
+#: All but those of cosmic rays.
+OTHER_FLAGS = ~np.uint8(FLAG_OTHER | FLAG_LOCAL | FLAG_NOT_REPLACED | FLAG_COINCIDENT)
 
 # For each class of uncertainty: how an array of it becomes a variance, and back.
 _CONVERSION = {
@@ -158,6 +163,27 @@ def variance(ccd, at=...):
         return to_variance(array) * _variance_factor(ccd)
 
 
+def with_variance(ccd, variances):
+    """
+    Uncertainty of some pixels, in the class and unit of that of a frame.
+
+    Parameters
+    ----------
+    ccd : `~astropy.nddata.CCDData`
+        A checked frame with an uncertainty.
+    variances : `~numpy.ndarray`
+        In the square of the data unit.
+
+    Returns
+    -------
+    array : `~numpy.ndarray`
+        What goes into the array of the uncertainty.
+    """
+    _, from_variance = _CONVERSION[ccd.uncertainty.uncertainty_type]
+    with np.errstate(divide="ignore", over="ignore"):
+        return from_variance(variances / _variance_factor(ccd))
+
+
 def _variance_factor(ccd):
     """What the variance in the uncertainty's own unit is multiplied by."""
     power = UNIT_POWER[ccd.uncertainty.uncertainty_type]
@@ -204,10 +230,9 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined, suspects=None)
         replaced = np.isfinite(values)
         out.data.ravel()[at[replaced]] = values[replaced]
         if ccd.uncertainty is not None:
-            new = np.where(replaced, variances, np.inf) / _variance_factor(ccd)
-            _, from_variance = _CONVERSION[ccd.uncertainty.uncertainty_type]
-            with np.errstate(divide="ignore", over="ignore"):
-                out.uncertainty.array.ravel()[at] = from_variance(new)
+            new = with_variance(ccd, np.where(replaced, variances, np.inf))
+            with np.errstate(over="ignore"):
+                out.uncertainty.array.ravel()[at] = new
     bits = np.where(replaced, bit, FLAG_NOT_REPLACED | bit & FLAG_COINCIDENT)
     _set_flags(out, ccd, at, bits, not_examined, suspects)
     counts = {

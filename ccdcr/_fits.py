@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from ccdcr._ccd import FLAGS
+from ccdcr._ccd import FLAGS, OTHER_FLAGS
 from ccdcr._log import CARDS
 from ccdcr.report import cosmicray_report
 
@@ -124,7 +124,7 @@ def check_targets(paths, targets, overwrite):
             raise FileNotFoundError(msg)
 
 
-def write_all(paths, before, cleaned, targets, unit):
+def write_all(paths, before, cleaned, targets, unit, found=None):
     """
     Write beside the targets first; then move all into place.
 
@@ -136,18 +136,25 @@ def write_all(paths, before, cleaned, targets, unit):
         What was in them, and what is to go there.
     unit : str, `~astropy.units.Unit` or None
         Unit that the caller gave; it is then written.
+    found : list of 2D bool `~numpy.ndarray`, optional
+        The cosmic rays; by default what is masked in ``cleaned`` and not ``before``.
     """
+    if found is None:
+        found = [
+            cosmicray_report(new, old).mask
+            for new, old in zip(cleaned, before, strict=True)
+        ]
     targets = [Path(os.path.realpath(target)) for target in targets]  # links stay
     temporary = [
         target.with_name(f".{target.name}.{uuid.uuid4().hex}") for target in targets
     ]
     try:
-        for path, old, new, target, name in zip(
-            paths, before, cleaned, targets, temporary, strict=True
+        for path, old, new, rays, target, name in zip(
+            paths, before, cleaned, found, targets, temporary, strict=True
         ):
             # compressed images stay as they are: to compress again changes them
             with fits.open(path, memmap=False, disable_image_compression=True) as hdus:
-                _put_into(hdus, path, old, new, unit)
+                _put_into(hdus, path, old, new, rays, unit)
                 _write(hdus, name, compress=target.suffix == ".gz")
             if target.exists():
                 name.chmod(target.stat().st_mode)
@@ -171,7 +178,7 @@ def _write(hdus, name, *, compress):
         os.fsync(file.fileno())
 
 
-def _put_into(hdus, path, before, after, unit):
+def _put_into(hdus, path, before, after, found, unit):
     """Put the cleaned image, and what goes with it, among the source's extensions."""
     with fits.open(path, memmap=False) as images:
         index = _image_index(images, path)
@@ -193,14 +200,22 @@ def _put_into(hdus, path, before, after, unit):
     if after.uncertainty is not None:
         _put(hdus, "UNCERT", after.uncertainty.array)
         hdus["UNCERT"].header["UTYPE"] = type(after.uncertainty).__name__
-    _put(
-        hdus, "CRMASK", cosmics | cosmicray_report(after, before).mask, "1: cosmic ray"
-    )
-    meanings = [f"{bit}: {meaning}" for bit, meaning in FLAGS.items()]
-    _put(hdus, "CRFLAGS", flags | after.flags, *meanings)
+    kept = ~_restored(before, after)
+    _put(hdus, "CRMASK", cosmics * kept | found, "1: cosmic ray")
+    if after.flags is not None or "CRFLAGS" in hdus:
+        flags = flags & np.where(kept, np.uint8(255), OTHER_FLAGS)
+        flags = flags if after.flags is None else flags | after.flags
+        meanings = [f"{bit}: {meaning}" for bit, meaning in FLAGS.items()]
+        _put(hdus, "CRFLAGS", flags, *meanings)
     hdus.update_extend()
     for hdu in (hdus[index], *(hdus[name] for name in _OURS if name in hdus)):
         hdu.add_checksum(when=_MARK)  # in place of the time
+
+
+def _restored(before, after):
+    """Pixels that are masked no longer: they were put back."""
+    earlier = False if before.mask is None else np.asarray(before.mask, bool)
+    return earlier & ~after.mask
 
 
 def _header_of(header, before, after, unit):

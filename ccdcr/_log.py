@@ -12,7 +12,7 @@ from astropy.io import fits
 from ccdcr import __version__
 from ccdcr._ccd import owns_flags
 
-__all__ = ["CARDS", "check_add_keyword", "detection_cards", "record"]
+__all__ = ["CARDS", "check_add_keyword", "detection_cards", "note", "record"]
 
 _WIDTH = 72  # characters that fit on a HISTORY card
 _KEYWORD = re.compile(r"[A-Za-z0-9_-]{1,8}")
@@ -80,6 +80,7 @@ CARDS = {
     "CCRNSUSP": "pixels left alone: they look like sources",
     "CCRDENS": "density of detections on sources over others",
     "CCRNEXAM": "pixels that were not examined",
+    "CCRNREST": "cosmic rays put back since",
     "CCRWARN": "what was warned of",
     "CCRFLAGS": "were CCDData.flags set by ccdcr",
 }
@@ -183,8 +184,35 @@ def record(out, before, function, cards, add_keyword):
         if isinstance(value, str) and len(value) > _LONGEST:
             value = value[: _LONGEST - 3] + "..."
         out.meta[key] = _card(value, CARDS[key]) if is_header else value
-    lines = _history(function, cards)
-    if is_header:
+    _add_history(out, _history(function, cards))
+
+
+def note(out, function, cards, text):
+    """
+    Write what was done to a result since; cards of the run before are kept.
+
+    Parameters
+    ----------
+    out : `~astropy.nddata.CCDData`
+        The frame, whose meta is changed.
+    function : str
+        Name of the public function.
+    cards : dict
+        Values for some keys of `CARDS`.
+    text : str
+        For HISTORY, of any length.
+    """
+    for key, value in cards.items():
+        value = _plain(value)
+        is_header = isinstance(out.meta, fits.Header)
+        out.meta[key] = _card(value, CARDS[key]) if is_header else value
+    lines = textwrap.wrap(_plain(text), _WIDTH - 2, break_on_hyphens=False)
+    heading = f"ccdcr {__version__} {function}"
+    _add_history(out, [heading, *(f"  {line}" for line in lines)])
+
+
+def _add_history(out, lines):
+    if isinstance(out.meta, fits.Header):
         for line in lines:
             out.meta.add_history(line)
     else:

@@ -45,6 +45,8 @@ def main(arguments=None):
 def _check_use(parser, options):
     """Refuse, before any file is opened, what is wrong whatever is in the files."""
     cleaner = options.get("cleaner")
+    if options.get("apply") and (options["dark"] or options["title"]):
+        parser.error("--dark and --title are for the page, --apply makes none")
     if cleaner is None:
         return
     if cleaner == "pair":
@@ -129,6 +131,7 @@ def _parser():
     _add_median(commands)
     _add_lacosmic(commands)
     _add_report(commands)
+    _add_review(commands)
     return parser
 
 
@@ -282,6 +285,29 @@ def _add_report(commands):
     _add_overwrite(command)
 
 
+def _add_review(commands):
+    text = "Write a page to look at detections and reject some; put those back."
+    example = (
+        "ccdcr review a_crclean.fits a.fits -o review.html\n         ccdcr review "
+        "--apply decisions.json a_crclean.fits a.fits -o final.fits"
+    )
+    command = _add(commands, "review", _review, text, example)
+    command.add_argument("after", help="the cleaned file")
+    command.add_argument("before", help="the file it was made from")
+    command.add_argument(
+        "-o", "--output", required=True, help="the page; with --apply the restored file"
+    )
+    command.add_argument(
+        "--apply",
+        metavar="DECISIONS",
+        help="put back what this file, saved on the page, rejects",
+    )
+    command.add_argument("--dark", help="a dark frame: marks hot pixels as suspects")
+    command.add_argument("--title", help="heading of the page (name of the file)")
+    command.add_argument("--unit", type=_unit, help="unit of images without BUNIT")
+    _add_overwrite(command)
+
+
 def _add_many(command):
     command.add_argument("files", nargs="+", metavar="file", help="exposures")
     command.add_argument(
@@ -428,6 +454,25 @@ def _report(after, before, dark, output, unit, overwrite):
             print(f"table: {output}")
     except Exception as failure:
         return _tell([after, before, dark, output], failure)
+    return _DONE
+
+
+def _review(after, before, output, apply, dark, title, unit, overwrite):
+    options = {"overwrite": overwrite}
+    try:
+        if apply is not None:
+            restore = ccdcr.files.apply_decisions
+            report = restore(after, before, apply, output, unit=unit, **options)
+        else:
+            frames = [ccdcr.files.read(path, unit=unit) for path in (after, before)]
+            options["dark"] = (
+                None if dark is None else ccdcr.files.read(dark, unit=unit)
+            )
+            options["title"] = title or Path(after).name
+            report = ccdcr.review.write_review(*frames, output, **options)
+    except Exception as failure:
+        return _tell([apply or after, after, before, output], failure)
+    print(f"{output}: {report}")
     return _DONE
 
 

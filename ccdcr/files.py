@@ -8,9 +8,17 @@ from ccdcr.lacosmic import cosmicray_lacosmic
 from ccdcr.median import cosmicray_median
 from ccdcr.pair import cosmicray_pair
 from ccdcr.report import cosmicray_report
+from ccdcr.review import apply_decisions as put_back
 from ccdcr.stack import cosmicray_stack
 
-__all__ = ["clean_lacosmic", "clean_median", "clean_pair", "clean_stack", "read"]
+__all__ = [
+    "apply_decisions",
+    "clean_lacosmic",
+    "clean_median",
+    "clean_pair",
+    "clean_stack",
+    "read",
+]
 
 
 def clean_pair(path1, path2, out1, out2, *, overwrite=False, unit=None, **options):
@@ -212,6 +220,54 @@ def _clean_one(cleaner, path, out, overwrite, unit, options):
     after = cleaner(before, **options)
     write_all([path], [before], [after], [out], unit)
     return cosmicray_report(after, before)
+
+
+def apply_decisions(after, before, decisions, out, *, overwrite=False, unit=None):
+    """
+    Put back what was rejected on a review page.
+
+    Parameters
+    ----------
+    after : path-like
+        The cleaned file.
+    before : path-like
+        The file it was made from.
+    decisions : path-like
+        The file that the page has saved.
+    out : path-like
+        Where the result goes. A name that ends in ``.gz`` is compressed.
+    overwrite : bool, optional
+        Whether a file of this name may be replaced.
+    unit : str or `~astropy.units.Unit`, optional
+        Unit of the images; needed if they have no usable BUNIT card.
+
+    Returns
+    -------
+    report : `~ccdcr.CosmicRayReport`
+        What is still removed.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read or written, or exists and may not be replaced.
+    ValueError
+        If a file has no image or no unit, or the decisions are not of these two.
+
+    See Also
+    --------
+    ccdcr.review.write_review, ccdcr.restore_cosmicrays
+
+    Notes
+    -----
+    The result is the cleaned file, with the rejected detections as they were: in the
+    image, UNCERT, MASK, CRMASK and CRFLAGS. Every other extension is copied.
+    """
+    check_targets([after, before, decisions], [out], overwrite)
+    cleaned, given = (read(path, unit=unit) for path in (after, before))
+    final = put_back(cleaned, given, decisions)
+    report = cosmicray_report(final, given)
+    write_all([after], [cleaned], [final], [out], unit, [report.mask])
+    return report
 
 
 def read(path, *, unit=None):

@@ -4,7 +4,8 @@ Make the pictures of this folder.
 
     python docs/images/make.py [--real FOLDER]
 
-The picture of hot pixels needs a folder with frames of an SBIG ST-402.
+The picture of hot pixels needs a folder with frames of an SBIG ST-402, that of the
+page for review needs Chromium.
 """
 
 import argparse
@@ -80,6 +81,29 @@ def matched():
             panel.set_xticks([])
             panel.set_yticks([])
     figure.savefig(HERE / "matched.png", dpi=100, metadata={"Software": None})
+
+
+def page():
+    """The page for review, as a browser shows it."""
+    from ccdcr.tests.browser import Browser
+
+    scene = simulate.imaging_scene(rng=8, shape=(700, 700), n_stars=250, n_hits=150)
+    before = scene.exposures[0]
+    after, _ = ccdcr.cosmicray_pair(*scene.exposures)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "review.html"
+        ccdcr.review.write_review(after, before, path, title="a_crclean.fits")
+        with Browser(Path(folder) / "profile", width=1240, height=780) as browser:
+            browser.open(path)
+            heading = "document.querySelector('[data-name=n_pixels] button')"
+            browser.ask(f"{heading}.click()")
+            browser.ask(f"{heading}.click()")  # largest first
+            for key in ("Home", "a", *3 * ("ArrowDown", "a"), "ArrowDown", "r"):
+                browser.key(key)
+            for key in (*3 * ("ArrowDown", "a"), *2 * ("ArrowUp",)):
+                browser.key(key)
+            browser.wait("document.getElementById('status').textContent === ''")
+            browser.picture(HERE / "review.png")
 
 
 def _show(panels, images, titles):
@@ -188,5 +212,6 @@ if __name__ == "__main__":
     from_demo()
     matched()
     median()
+    page()
     if real:
         hot_pixels(real)
