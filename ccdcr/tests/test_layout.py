@@ -43,7 +43,7 @@ ROWS = [
     {"pixels.matched"},
     {"_frames", "_regions", "_options", "__init__"},
     {"_ccd"},
-    {"_log"},
+    {"_log", "_stages"},
     {
         "shift",
         "_classic",
@@ -58,15 +58,17 @@ ROWS = [
     {"pair", "stack", "median", "lacosmic", "report"},
     {"_scores"},
     {"simulate"},
-    {"plot", "_fits"},
+    {"_panels"},
+    {"_figures", "_fits"},
+    {"plot"},
     {"files"},
-    {"demo"},
+    {"demo", "_extras"},
     {"cli"},
 ]
 HOME = {
     "astroscrappy": {"lacosmic"},
     "photutils": {"report"},
-    "matplotlib": {"plot"},
+    "matplotlib": {"plot", "_figures", "_panels"},
     "ccdproc": set(),
     "regions": set(),
 }
