@@ -196,13 +196,10 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined, suspects=None)
         Cards with the numbers of cosmic rays, and of pixels flagged, replaced,
         kept, not examined.
     """
-    out = ccd.copy()
-    out.data = _own(ccd.data, out.data)
+    out = _copy(ccd)
     out.mask = flagged if ccd.mask is None else np.asarray(ccd.mask, bool) | flagged
     at, _, n_objects = groups(flagged)
     replaced = np.zeros(at.size, dtype=bool)
-    if ccd.uncertainty is not None:
-        out.uncertainty.array = _own(ccd.uncertainty.array, out.uncertainty.array)
     if values is not None:
         replaced = np.isfinite(values)
         out.data.ravel()[at[replaced]] = values[replaced]
@@ -223,10 +220,21 @@ def repack(ccd, flagged, values, variances, *, bit, not_examined, suspects=None)
     return out, counts
 
 
-def _own(given, copied):
-    """The copy made by CCDData.copy, in the floating type of the output."""
-    dtype = _float_dtype(np.asarray(given).dtype)
-    return np.ascontiguousarray(copied, dtype=dtype)
+def _copy(ccd):
+    """All of a frame but its mask and flags: CCDData.copy copies noise twice."""
+    out = type(ccd)(ccd)  # shares everything
+    out.data = _own(ccd.data)
+    if ccd.uncertainty is not None:
+        out.uncertainty.array = _own(ccd.uncertainty.array)
+    for name in ("meta", "wcs", "psf"):
+        setattr(out, name, copy.deepcopy(getattr(ccd, name)))
+    return out
+
+
+def _own(given):
+    """A copy in the floating type of the output."""
+    given = np.asarray(given)
+    return np.array(given, dtype=_float_dtype(given.dtype), order="C")
 
 
 def owns_flags(ccd):

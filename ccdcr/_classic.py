@@ -10,11 +10,12 @@ from astropy.nddata import CCDData
 from ccdcr._ccd import FLAG_LOCAL, FLAG_OTHER, repack, unpack, variance
 from ccdcr._log import detection_cards
 from ccdcr._regions import describe
-from ccdcr._stages import stages
 from ccdcr.exceptions import warn_if_quantised
+from ccdcr.pixels.detect import above, below, hysteresis
+from ccdcr.pixels.difference import middle_and_sigma
 from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
 
-__all__ = ["classic_pair", "compare"]
+__all__ = ["classic_pair"]
 
 
 def classic_pair(frames, parts, factor, allowed, options):
@@ -40,18 +41,11 @@ def classic_pair(frames, parts, factor, allowed, options):
         For each frame the result and its cards.
     """
     replacement = options["replacement"]
-    (first, second), seen = compare(
-        frames,
-        parts,
-        factor,
-        options["sigmas"],
-        allowed=allowed,
-        max_size=options["max_size"],
-    )
-    examined = seen.usable if allowed is None else seen.usable & allowed[parts[0]]
-    compared = _Comparison(seen.level, seen.sigma, examined, seen.found)
+    first = _Exposure(frames[0], *unpack(frames[0]), parts[0], 1.0)
+    second = _Exposure(frames[1], *unpack(frames[1]), parts[1], factor)
+    compared = _compare(first, second, options["sigmas"], allowed, options["max_size"])
     n_flagged = sum(found.flagged.sum() for found in compared.found.values())
-    warn_if_quantised(compared.sigma, n_flagged, examined)
+    warn_if_quantised(compared.sigma, n_flagged, compared.examined)
     results = []
     for own, other, sign in ((first, second, 1), (second, first, -1)):
         out, counts = _clean(own, other, compared, sign, replacement)
@@ -107,41 +101,28 @@ class _Comparison(NamedTuple):
         }
 
 
-def compare(frames, parts, factor, sigmas, *, allowed=None, max_size=None):
-    """
-    Find what sticks out of the difference of two frames, on either side.
-
-    Parameters
-    ----------
-    frames : tuple of `~astropy.nddata.CCDData`
-        Two checked frames.
-    parts : tuple of tuple of slice
-        Where they overlap.
-    factor : float
-        What brings the data of the second to the unit of the first.
-    sigmas : tuple of float
-        Thresholds of peaks and of tails.
-    allowed : 2D bool `~numpy.ndarray`, optional
-        Where pixels of the first may be flagged; None is everywhere.
-    max_size : int, optional
-        Largest object that is flagged, in pixels.
-
-    Returns
-    -------
-    exposures : tuple of _Exposure
-        The two frames as arrays.
-    seen : ~ccdcr._stages.Stages
-        All that was computed on the way, in the overlap.
-    """
-    first = _Exposure(frames[0], *unpack(frames[0]), parts[0], 1.0)
-    second = _Exposure(frames[1], *unpack(frames[1]), parts[1], factor)
+def _compare(first, second, sigmas, allowed, max_size):
+    """Find what sticks out of the difference, on either side."""
     usable = first.usable[first.part] & second.usable[second.part]
     with np.errstate(over="ignore", invalid="ignore"):
         difference = first.overlap() - second.overlap()
+    usable &= np.isfinite(difference)
+    flat = difference.ravel()
+    level, sigma = middle_and_sigma(flat if usable.all() else difference[usable])
     if allowed is not None:
         allowed = allowed[first.part]
-    seen = stages(difference, usable, sigmas, allowed=allowed, max_size=max_size)
-    return (first, second), seen
+    found = {}
+    for sign in (1, -1):
+        compare = above if sign > 0 else below
+        limits = [level + sign * s * sigma for s in sigmas]
+        found[sign] = hysteresis(
+            compare(difference, limits[1]) & usable,
+            lambda at, limit=limits[0], compare=compare: compare(flat[at], limit),
+            allowed=allowed,
+            max_size=max_size,
+        )
+    examined = usable if allowed is None else usable & allowed
+    return _Comparison(level, sigma, examined, found)
 
 
 def _clean(own, other, compared, sign, replacement):

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The classic median method on a frame: one threshold for the whole image."""
 
+import functools
 import math
 
 import numpy as np
@@ -48,15 +49,19 @@ def classic_median(ccd, model, allowed, options):
         difference = data - smooth
     examined = examined & np.isfinite(difference)
     level, sigma = middle_and_sigma(difference[examined])
-    peak, tail = (
-        above(difference, level + s * sigma) & examined for s in options["sigmas"]
+    high, low = (level + s * sigma for s in options["sigmas"])
+    found = hysteresis(
+        above(difference, low) & examined,
+        lambda at, image=difference: above(image.ravel()[at], high),
+        allowed=allowed,
+        max_size=options["max_size"],
     )
-    found = hysteresis(peak, tail, allowed=allowed, max_size=options["max_size"])
+    del difference
     flagged = found.flagged
     warn_if_quantised(sigma, flagged.sum(), examined)
 
     values = variances = None
-    noise = None if ccd.uncertainty is None else variance(ccd)
+    noise = None if ccd.uncertainty is None else functools.partial(variance, ccd)
     donors = usable & ~flagged
     if replacement == "local":
         values, variances = from_neighbours(data, noise, donors, flagged, GAUSSIAN)
@@ -65,6 +70,7 @@ def classic_median(ccd, model, allowed, options):
         values, variances = from_window(
             data, noise, donors, flagged, size, values, model
         )
+    del smooth, donors
     if allowed is not None:
         examined &= allowed
     out, counts = repack(
@@ -88,8 +94,8 @@ def from_window(data, noise, donors, flagged, size, values, model):
     ----------
     data : 2D `~numpy.ndarray`
         The exposure.
-    noise : 2D `~numpy.ndarray` or None
-        Its variance.
+    noise : 2D `~numpy.ndarray`, callable or None
+        Its variance, or what gives it for arrays of rows and columns.
     donors, flagged : 2D bool `~numpy.ndarray`
         Pixels that were read; pixels that are replaced.
     size : tuple of int

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The matched median method on a frame: noise of each pixel, contrast, skirts."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +16,11 @@ from ccdcr._single import (
     measure_noise,
 )
 from ccdcr.pixels.detect import choose, left_alone
-from ccdcr.pixels.filters import median_at
-from ccdcr.pixels.noise import quantisation_step, scale_to_unity
+from ccdcr.pixels.filters import median_at, places
+from ccdcr.pixels.noise import quantisation_step
 from ccdcr.pixels.replace import fill
 from ccdcr.pixels.saturation import around_saturated
-from ccdcr.pixels.single import find_sharp
+from ccdcr.pixels.single import Measured, find_sharp
 from ccdcr.pixels.skirt import fill_if_plausible, take_in_skirts
 from ccdcr.pixels.slit import variance_of_lines_and_traces
 
@@ -58,37 +59,23 @@ def matched_median(ccd, model, allowed, options):
     examined = usable & ~star
     if model is not None:
         examined &= model[1]
-    flagged = suspects = np.zeros_like(examined)
-    work = found = None
+    images = data, usable, examined, star, noise
+    result = _Result(*[np.zeros_like(examined)] * 2)
     if examined.any():
-        work, found = _find(data, usable, examined, noise.variance, model, options)
-        suspects = left_alone(found.hits, star)
-        flagged = take_in_skirts(
-            work.image - found.model,
-            found.variance,
-            found.hits & ~suspects,
-            examined & ~suspects,
-            options["grow"],
-        )
-    flagged, n_too_large = choose(flagged, allowed, options["max_size"])
-    values = variances = None
-    if found is not None:
-        donors = examined & ~flagged & ~suspects
-        flagged, values, variances = _replace(
-            ccd, noise.variance, donors, flagged, work, found, model, options
-        )
+        result = _examine(ccd, images, allowed, model, options)
     if allowed is not None:
         examined = examined & allowed
+    suspects = result.suspects & examined
     out, counts = repack(
         ccd,
-        flagged,
-        values,
-        variances,
+        result.flagged,
+        result.values,
+        result.variances,
         bit=FLAG_LOCAL,
         not_examined=~examined,
-        suspects=suspects & examined,
+        suspects=suspects,
     )
-    cautions = noise.cautions | _cautions(flagged, examined, found, options)
+    cautions = _cautions(counts["CCRNPIX"], examined, result.measured, options)
     cards = {
         "CCRGROW": options["grow"],
         "CCRDISP": options["axis"],
@@ -97,101 +84,125 @@ def matched_median(ccd, model, allowed, options):
         "CCRSATUR": level,
         "CCRSATHO": how,
         "CCRNOISE": noise.source,
-        "CCRNBIG": n_too_large,
-        "CCRNSUSP": np.count_nonzero(suspects & examined),
+        "CCRNBIG": result.n_too_large,
+        "CCRNSUSP": np.count_nonzero(suspects),
         **counts,
+        **_cards(result.measured),
     }
-    return out, cards | _measured(found), cautions
+    return out, cards, noise.cautions | cautions
 
 
-class _Work(NamedTuple):
-    """A frame without gaps, such that its noise is about 1."""
+class _Result(NamedTuple):
+    """What was found in a frame."""
 
-    unit: float  # what the frame was multiplied with
-    image: np.ndarray
+    flagged: np.ndarray
+    suspects: np.ndarray
+    values: np.ndarray | None = None  # new ones of the flagged pixels
+    variances: np.ndarray | None = None
+    n_too_large: int = 0
+    measured: Measured | None = None
 
 
-def _find(data, usable, examined, noise, model, options):
-    """What stands out, and the frame in which it was looked for."""
-    unit = scale_to_unity(data, usable, noise)
-    image, noise = _plausible(data, usable, noise, unit)
-    found = find_sharp(
+def _examine(ccd, images, allowed, model, options):
+    """Find and replace cosmic rays; large arrays end here."""
+    data, usable, examined, star, noise = images
+    found = _find(ccd, data, usable, examined, noise, model, options)
+    suspects = left_alone(found.hits, star)
+    may_be = examined & ~suspects
+    flagged = take_in_skirts(
+        found.flat, found.variance, found.hits & may_be, may_be, options["grow"]
+    )
+    flagged, n_too_large = choose(flagged, allowed, options["max_size"])
+    flagged, values, variances = _replace(
+        ccd, data, noise, may_be & ~flagged, flagged, found, model, options
+    )
+    return _Result(flagged, suspects, values, variances, n_too_large, found.measured)
+
+
+def _find(ccd, data, usable, examined, noise, model, options):
+    """What stands out of the frame, when that has no gaps and a noise of about 1."""
+    image, variance = fill(data, usable), noise.variance
+    image *= noise.unit
+    if ccd.uncertainty is None:  # it is overwritten, but new values are judged by it
+        variance = variance.copy()
+    if not variance.any():  # what cannot be resolved is the noise of a constant frame
+        variance = variance + 1e-12 * (float(np.abs(image).max()) or 1.0) ** 2
+    step = quantisation_step(image, usable)
+    if step > 0:
+        variance = variance + step**2 / 12
+    reference = None
+    if model is not None:
+        reference = (fill(*model[:2]) * noise.unit).astype(image.dtype)
+    return find_sharp(
         image,
-        noise,
+        variance,
         usable,
         examined,
         size=options["size"],
         sigmas=options["sigmas"],
         axis=options["axis"],
         contrast=options["contrast"],
-        reference=None if model is None else _filled(model, unit, image.dtype),
+        reference=reference,
     )
-    return _Work(unit, image), found
 
 
-def _measured(found):
-    """Cards of what was measured, if anything was examined."""
-    if found is None:
+def _cards(measured):
+    """What was measured, if anything was examined."""
+    if measured is None:
         return {}
     return {
-        "CCRNOISF": found.noise_factor,
-        "CCRCONTR": found.contrast,
-        "CCRNPEAK": found.n_peaks,
+        "CCRNOISF": measured.noise_factor,
+        "CCRCONTR": measured.contrast,
+        "CCRNPEAK": measured.n_peaks,
     }
 
 
-def _plausible(data, usable, noise, unit):
-    """The image without gaps, and its variance, such that the noise is about 1."""
-    image = fill(data if unit == 1 else data * data.dtype.type(unit), usable)
-    limit = np.finfo(image.dtype).max ** 0.5  # a huge one says that nothing is known
-    noise = np.minimum(noise * unit**2, limit).astype(image.dtype)
-    if not noise.any():  # what cannot be resolved is the noise of a constant frame
-        noise += 1e-12 * (float(np.abs(image).max()) or 1.0) ** 2
-    return image, noise + quantisation_step(image, usable) ** 2 / 12
-
-
-def _filled(model, unit, dtype):
-    values, usable, _ = model
-    return (fill(values, usable) * unit).astype(dtype)
-
-
-def _replace(ccd, noise, donors, flagged, work, found, model, options):
+def _replace(ccd, data, noise, donors, flagged, found, model, options):
     """What is plausible; its new values, and their variances if there are any."""
-    image, unit = work.image, work.unit
-    given = noise if ccd.uncertainty is None else variance(ccd)
-    flat = image - found.model
+    unit, given = noise.unit, None
+    if ccd.uncertainty is not None:
+        given = functools.partial(variance, ccd)
     flagged, values, variances = fill_if_plausible(
-        flat, given * unit**2, found.variance, donors, flagged
+        found.flat,
+        noise.variance if given is None else lambda at: given(at) * unit**2,
+        found.variance,
+        donors,
+        flagged,
     )
-    lines = np.broadcast_to(found.model, image.shape)[flagged]
     if options["replacement"] is None:
         return flagged, None, None
+    lines = np.broadcast_to(found.model, data.shape)[flagged]
     if options["replacement"] == "local":
         values = (values + lines) / unit
         if options["axis"] is not None:
-            variances += variance_of_lines_and_traces(flat, found.variance, flagged)
+            variances += variance_of_lines_and_traces(
+                found.flat, found.variance, flagged
+            )
         variances = variances / unit**2
     else:
+        size = options["size"]
         if model is None:
-            values = median_at(flat, options["size"], donors, np.nonzero(flagged))
+            values = median_at(found.flat, size, donors, places(flagged))
             values = (values + lines) / np.float64(unit)
         else:
             values = model[0][flagged]
         values, variances = from_window(
-            unpack(ccd)[0], given, donors, flagged, options["size"], values, model
+            data, given, donors, flagged, size, values, model
         )
-    return flagged, values, None if ccd.uncertainty is None else variances
+    return flagged, values, None if given is None else variances
 
 
-def _cautions(flagged, examined, found, options):
-    numbers = np.count_nonzero(flagged), np.count_nonzero(examined)
-    cautions = caution_of_many(*numbers, options["axis"] is not None, least=50)
-    if found is not None:
-        cautions |= caution_of_lines(found.misfit)
-    if found is not None and options["axis"] is options["contrast"] is None:
+def _cautions(n_flagged, examined, measured, options):
+    n, spectrum = np.count_nonzero(examined), options["axis"] is not None
+    cautions = caution_of_many(n_flagged, n, spectrum, least=50)
+    if measured is None:
+        return cautions
+    cautions |= caution_of_lines(measured.misfit)
+    if options["axis"] is options["contrast"] is None:
+        least = measured.contrast
         cautions |= caution_of_stars(
-            found.contrast,
-            f"the least contrast was raised to {found.contrast:.1f}, so that fainter "
-            "and broader cosmic rays were left, and some stars may be harmed",
+            least,
+            f"the least contrast was raised to {least:.1f}, so that fainter and "
+            "broader cosmic rays were left, and some stars may be harmed",
         )
     return cautions

@@ -8,9 +8,11 @@ import numpy as np
 
 from ccdcr._ccd import variance
 from ccdcr.exceptions import CosmicRayWarning
+from ccdcr.pixels.difference import middle_and_sigma
+from ccdcr.pixels.filters import strips
 from ccdcr.pixels.level import lattice
 from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.noise import photon_variance, scatter
+from ccdcr.pixels.noise import few_rows, photon_variance, scale_to_unity, scatter
 from ccdcr.pixels.photometry import noise_factor
 from ccdcr.pixels.replace import fill
 
@@ -30,13 +32,15 @@ _MISFIT = 2.0  # of lines and traces, likewise
 _NARROW = 4.0  # least contrast from which on the user should know
 _MANY = 0.01  # part of the pixels that may be flagged without one
 _ENOUGH = 768  # rows and columns
+_SAMPLE = 1 << 17  # pixels that are enough to choose a unit
 _FLOOR = 0.1  # of the typical variance: less is not believed
 
 
 class Noise(NamedTuple):
-    """The noise of one exposure."""
+    """The noise of one exposure, in the unit and precision in which it is looked at."""
 
-    variance: np.ndarray  # of all pixels, in the square of the data unit
+    unit: float  # a power of two: data times this have a noise of about 1
+    variance: np.ndarray  # of all pixels, of such data
     source: str
     cautions: dict
 
@@ -63,26 +67,56 @@ def measure_noise(ccd, data, usable, gain, readnoise):
         neighbouring pixels. If the sky was subtracted before the noise was computed,
         what is missing is added.
     """
-    given, cautions = None, {}
+    cautions = {}
     if ccd.uncertainty is not None:
-        given = variance(ccd)
-        known = usable & np.isfinite(given)
-        typical = np.median(given[known]) if known.any() else 0.0
-        if typical > 0:
-            noise = np.maximum(fill(given, known), _FLOOR * typical)
-            return _with_sky(data, usable, noise, "uncertainty", "its uncertainty says")
+        unit, noise = _given(ccd, data, usable)
+        if noise is not None:
+            return _with_sky(
+                data, usable, unit, noise, "uncertainty", "its uncertainty says"
+            )
         if usable.any():
             cautions["uncertainty"] = (
                 "the uncertainties are mostly zero or not numbers: the noise is "
                 "estimated from the scatter of neighbouring pixels"
             )
     elif gain is not None and readnoise is not None:
-        noise = photon_variance(data, usable, gain, readnoise)
-        return _with_sky(
-            data, usable, noise, "gain and readnoise", "gain and readnoise say"
-        )
-    noise = np.full(data.shape, scatter(data, usable) ** 2)
-    return Noise(noise, "scatter of neighbouring pixels", cautions)
+        noise = np.empty_like(data)
+        for part in strips(data.shape):
+            noise[part] = photon_variance(data[part], usable[part], gain, readnoise)
+        unit = scale_to_unity(data, usable, noise[_sample(noise)])
+        noise *= unit**2
+        words = "gain and readnoise say"
+        return _with_sky(data, usable, unit, noise, "gain and readnoise", words)
+    sigma = scatter(data, usable)
+    unit = scale_to_unity(data, usable, np.array([sigma**2]))
+    noise = np.full_like(data, (sigma * unit) ** 2)
+    return Noise(unit, noise, "scatter of neighbouring pixels", cautions)
+
+
+def _given(ccd, data, usable):
+    """The unit, and the variance that the frame says; None where that is mostly 0."""
+    rows = _sample(data)
+    given = variance(ccd, rows)[usable[rows]]
+    given = given[np.isfinite(given) & (given > 0)]
+    unit = scale_to_unity(data, usable, given) if given.size else 1.0
+    limit = float(np.finfo(data.dtype).max) ** 0.5  # a huge one: nothing is known
+    noise, known = np.empty_like(data), usable.copy()
+    for part in strips(data.shape):
+        given = variance(ccd, part)
+        known[part] &= np.isfinite(given)
+        with np.errstate(over="ignore"):
+            noise[part] = np.minimum(given * unit**2, limit)
+    typical = middle_and_sigma(noise[known])[0]
+    if not typical > 0:
+        return unit, None
+    if not known.all():
+        noise = fill(noise, known)
+    return unit, np.maximum(noise, _FLOOR * typical, out=noise)
+
+
+def _sample(image):
+    """Rows that are enough to know what is typical."""
+    return few_rows(image.shape, _SAMPLE)
 
 
 def centre(shape):
@@ -103,28 +137,30 @@ def centre(shape):
     return tuple(slice(start, start + _ENOUGH) for start in starts)
 
 
-def _with_sky(data, usable, noise, source, words):
+def _with_sky(data, usable, unit, noise, source, words):
     """Add the noise of a sky that has been subtracted."""
-    factor = _scatter_over_noise(data, noise, usable)
-    sigma = factor * np.sqrt(np.median(noise[usable])) if usable.any() else 0.0
+    factor = _scatter_over_noise(data, unit, noise, usable)
     least, zero = _NO_SKY
-    if factor > least and abs(np.median(data[usable])) < zero * sigma:
-        missing = (factor**2 - 1) * np.median(noise[usable])
-        caution = (
-            f"the frame scatters {factor:.2f} times as much as {words}, as if its sky "
-            "(or a dark) had been subtracted before the noise was computed: what is "
-            "missing was added to find cosmic rays"
-        )
-        return Noise(noise + missing, f"{source}, and scatter", {"noise": caution})
-    return Noise(noise, source, _caution_of_noise(factor, words))
+    if factor > least:
+        typical = float(np.median(noise[usable]))
+        sigma = factor * np.sqrt(typical) / unit
+        if abs(np.median(data[usable])) < zero * sigma:
+            noise += (factor**2 - 1) * typical
+            caution = (
+                f"the frame scatters {factor:.2f} times as much as {words}, as if its "
+                "sky (or a dark) had been subtracted before the noise was computed: "
+                "what is missing was added to find cosmic rays"
+            )
+            return Noise(unit, noise, f"{source}, and scatter", {"noise": caution})
+    return Noise(unit, noise, source, _caution_of_noise(factor, words))
 
 
-def _scatter_over_noise(data, noise, usable):
+def _scatter_over_noise(data, unit, noise, usable):
     """Scatter about a median filter, over the noise; 1 where there is none."""
     data, noise, usable = (image[centre(data.shape)] for image in (data, noise, usable))
     if not (usable.any() and noise.any()):
         return 1.0
-    image = fill(data, usable)
+    image = fill(data, usable) * unit
     with np.errstate(over="ignore", invalid="ignore"):
         rest = image - box_median(image, (5, 5), "mirror")
     where = lattice(rest.shape)

@@ -1,5 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The classic difference step by step, as it is computed and as it is drawn."""
+"""
+The classic difference step by step, as it is drawn.
+
+It is that of `ccdcr._classic` and `ccdcr._median_classic`, which keep no step longer
+than they need it; a test holds that the numbers are the same.
+"""
 
 from typing import NamedTuple
 
@@ -7,10 +12,10 @@ import numpy as np
 
 from ccdcr._ccd import unpack
 from ccdcr.pixels import filters
-from ccdcr.pixels.detect import above, hysteresis
+from ccdcr.pixels.detect import above, below, hysteresis
 from ccdcr.pixels.difference import middle_and_sigma
 
-__all__ = ["Stages", "median_stages", "stages"]
+__all__ = ["Stages", "median_stages", "pair_stages"]
 
 
 class Stages(NamedTuple):
@@ -26,45 +31,37 @@ class Stages(NamedTuple):
     found: dict
 
 
-def stages(difference, usable, sigmas, *, signs=(1, -1), allowed=None, max_size=None):
+def pair_stages(first, second, parts, factor, options):
     """
-    Find what sticks out of a difference.
+    Find what sticks out of the difference of two frames, on either side.
 
     Parameters
     ----------
-    difference : 2D `~numpy.ndarray`
-        One image minus another.
-    usable : 2D bool `~numpy.ndarray`
-        Pixels that are good in both.
-    sigmas : tuple of float
-        Thresholds of peaks and of tails.
-    signs : tuple of int, optional
-        1 for cosmic rays of the first image, -1 for those of the second.
-    allowed : 2D bool `~numpy.ndarray`, optional
-        Where pixels may be flagged; None is everywhere.
-    max_size : int, optional
-        Largest object that is flagged, in pixels.
+    first, second : `~astropy.nddata.CCDData`
+        Two checked frames.
+    parts : tuple of tuple of slice
+        Where they overlap.
+    factor : float
+        What brings the data of the second to the unit of the first.
+    options : dict
+        ``sigmas``, ``max_size``, and ``allowed``: where pixels of the first may be
+        flagged, or None.
 
     Returns
     -------
     stages : Stages
-        All that was computed on the way.
+        All that was computed on the way, in the overlap.
     """
-    usable = usable & np.isfinite(difference)
-    level, sigma = middle_and_sigma(difference[usable])
-    thresholds, peak, tail, found = {}, {}, {}, {}
-    for sign in signs:
-        signed = difference if sign > 0 else -difference
-        limits = [sign * level + s * sigma for s in sigmas]
-        peak[sign], tail[sign] = (above(signed, limit) & usable for limit in limits)
-        found[sign] = hysteresis(
-            peak[sign], tail[sign], allowed=allowed, max_size=max_size
-        )
-        thresholds[sign] = tuple(sign * limit for limit in limits)
-    return Stages(difference, usable, level, sigma, thresholds, peak, tail, found)
+    data, usable = (array[parts[0]] for array in unpack(first))
+    other, good = (array[parts[1]] for array in unpack(second))
+    with np.errstate(over="ignore", invalid="ignore"):
+        difference = data - (other if factor == 1 else other * factor)
+    if options["allowed"] is not None:
+        options = options | {"allowed": options["allowed"][parts[0]]}
+    return _stages(difference, usable & good, options, (1, -1))
 
 
-def median_stages(ccd, size, sigmas, *, allowed=None, max_size=None):
+def median_stages(ccd, size, options):
     """
     Find what sticks out of the median-filtered image of a frame.
 
@@ -74,12 +71,8 @@ def median_stages(ccd, size, sigmas, *, allowed=None, max_size=None):
         A checked frame.
     size : tuple of int
         Rows and columns of the window.
-    sigmas : tuple of float
-        Thresholds of peaks and of tails.
-    allowed : 2D bool `~numpy.ndarray`, optional
-        Where pixels may be flagged; None is everywhere.
-    max_size : int, optional
-        Largest object that is flagged, in pixels.
+    options : dict
+        As for `pair_stages`.
 
     Returns
     -------
@@ -90,6 +83,24 @@ def median_stages(ccd, size, sigmas, *, allowed=None, max_size=None):
     smooth = filters.median(data, size, usable)
     with np.errstate(over="ignore", invalid="ignore"):
         difference = data - smooth
-    return stages(
-        difference, usable, sigmas, signs=(1,), allowed=allowed, max_size=max_size
-    )
+    return _stages(difference, usable, options, (1,))
+
+
+def _stages(difference, usable, options, signs):
+    usable = usable & np.isfinite(difference)
+    level, sigma = middle_and_sigma(difference[usable])
+    thresholds, peak, tail, found = {}, {}, {}, {}
+    for sign in signs:
+        compare = above if sign > 0 else below
+        limits = tuple(level + sign * s * sigma for s in options["sigmas"])
+        peak[sign], tail[sign] = (
+            compare(difference, limit) & usable for limit in limits
+        )
+        found[sign] = hysteresis(
+            tail[sign],
+            lambda at, image=peak[sign]: image.ravel()[at],
+            allowed=options["allowed"],
+            max_size=options["max_size"],
+        )
+        thresholds[sign] = limits
+    return Stages(difference, usable, level, sigma, thresholds, peak, tail, found)

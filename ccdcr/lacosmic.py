@@ -1,13 +1,13 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """One exposure: LACosmic, as astroscrappy does it, around which traps are closed."""
 
-import math
+import functools
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from ccdcr import _options
+from ccdcr._astroscrappy import detect
 from ccdcr._ccd import FLAG_LOCAL, companion, repack, unpack, variance
 from ccdcr._frames import check_ccd
 from ccdcr._lacosmic_options import (
@@ -26,22 +26,20 @@ from ccdcr._single import (
     measure_noise,
     tell,
 )
-from ccdcr.pixels.detect import choose, left_alone, not_beside_sources
+from ccdcr.pixels.detect import choose, left_alone
+from ccdcr.pixels.filters import near, strips
 from ccdcr.pixels.median_network import box_median
-from ccdcr.pixels.noise import scale_to_unity
 from ccdcr.pixels.replace import fill, from_neighbours
 from ccdcr.pixels.saturation import around_saturated
-from ccdcr.pixels.single import at_borders, contrast_of_stars, expected_noise
+from ccdcr.pixels.sharpness import contrast_of_stars
+from ccdcr.pixels.single import expected_noise
 from ccdcr.pixels.skirt import fill_if_plausible, take_in_skirts
 from ccdcr.pixels.slit import lines_and_traces, variance_of_lines_and_traces
 
 __all__ = ["cosmicray_lacosmic"]
 
-_BORDER = 10  # astroscrappy does not search borders, and fails on tiny images
-_HOLE = 10.0  # sigma below all neighbours: no noise, and no light
 _SHARP_STARS = 20.0  # objlim that is meant for them; half of it for less sharp ones
 _SHARP = 5.0  # least contrast that is safe for the former
-_SQUARE = np.ones((3, 3), dtype=bool)
 
 
 def cosmicray_lacosmic(
@@ -268,41 +266,32 @@ def _clean(ccd, allowed, background, settings, options):
     """Clean a checked frame; what was measured for its header, and what to warn of."""
     data, usable = unpack(ccd)
     noise = measure_noise(ccd, data, usable, settings["gain"], settings["readnoise"])
-    scale, arguments = _noise_arguments(data, usable, noise, background, settings)
-    with np.errstate(over="ignore"):
-        usable &= np.isfinite((data * scale).astype(np.float32))
+    scale, arguments = _noise_arguments(noise, background, settings)
+    for part in strips(data.shape):
+        with np.errstate(over="ignore"):
+            usable[part] &= np.isfinite((data[part] * scale).astype(np.float32))
     star = around_saturated(data, usable, settings["level"], settings["saturated"])
-    examined = usable & ~star
-    wide = ndimage.binary_opening(~examined, np.ones((2, 2)))
-    examined &= ~ndimage.binary_dilation(wide, _SQUARE)  # astroscrappy is blind there
-    cautions, work = noise.cautions, None
-    if examined.any() and (settings["grow"] or settings["axis"] is not None):
-        work = _work(data, usable, noise.variance, settings["axis"])
-        cautions = cautions | caution_of_lines(work.misfit)
-    images = data, usable, examined, background, noise.variance
-    if work is None or settings["axis"] is None:
-        hits, clean = _astroscrappy(images, scale, arguments | options)
-    else:
-        hits, clean = _of_spectrum(images, work, options)
+    examined = _beside_no_gaps(usable & ~star)
+    images = data, usable, examined, noise
+    hits, clean, work = _search(
+        *images, background, scale, arguments, settings, options
+    )
     suspects = left_alone(hits, star)
-    cleaned = hits & ~suspects
-    hits = cleaned
-    if settings["grow"] and hits.any():
-        may_be = examined & ~suspects
-        hits = take_in_skirts(work.flat, work.expected, hits, may_be, settings["grow"])
-    flagged, _ = choose(hits, allowed, None)
-    values = variances = None
-    if settings["replacement"] is not None:
-        donors = examined & ~hits & ~suspects
-        if settings["level"] is not None:
-            donors &= data < settings["level"]
-        if settings["replacement"] == "local" and flagged.any():
-            if work is None:
-                work = _work(data, usable, noise.variance, settings["axis"])
-            flagged, values, variances = _local(ccd, work, donors, flagged)
-        else:
-            own = ndimage.binary_dilation(~usable, np.ones((5, 5))) | ~cleaned
-            values, variances = _judge(ccd, data, clean, own, donors, flagged, options)
+    hits &= ~suspects
+    sharp, spectrum = {}, settings["axis"] is not None
+    if not spectrum and hits.any() and options["objlim"] < _SHARP_STARS:
+        sharp = _caution_of_stars(data, noise, usable, options["objlim"])
+    may_be = examined & ~suspects
+    flagged, values, variances = _replaced(
+        ccd,
+        (data, usable, may_be, noise),
+        hits,
+        clean,
+        work,
+        allowed,
+        settings,
+        options,
+    )
     if allowed is not None:
         examined = examined & allowed
     out, counts = repack(
@@ -316,27 +305,54 @@ def _clean(ccd, allowed, background, settings, options):
     )
     counts["CCRNSUSP"] = np.count_nonzero(suspects & examined)
     numbers = counts["CCRNPIX"], np.count_nonzero(examined)
-    spectrum = settings["axis"] is not None
-    cautions = cautions | caution_of_many(*numbers, spectrum, least=1000)
-    if not spectrum and hits.any() and options["objlim"] < _SHARP_STARS:
-        cautions |= _caution_of_stars(data, noise.variance, usable, options["objlim"])
+    cautions = noise.cautions | ({} if work is None else caution_of_lines(work.misfit))
+    cautions |= caution_of_many(*numbers, spectrum, least=1000) | sharp
     return out, {"CCRNOISE": noise.source, **counts}, cautions
 
 
-def _of_spectrum(images, work, options):
+def _search(
+    data, usable, examined, noise, background, scale, arguments, settings, options
+):
+    """Hits; what gives the cleaned image in some pixels; a spectrum less its lines."""
+    if settings["axis"] is not None and examined.any():
+        work = _work(data, usable, noise, settings["axis"])
+        return *_of_spectrum(work, usable, examined, noise, options), work
+    hits, clean = detect(
+        data, usable, examined, noise, background, scale, arguments | options
+    )
+
+    def cleaned(at):
+        return clean[at] / np.float64(scale)
+
+    return hits, cleaned, None
+
+
+def _beside_no_gaps(examined):
+    """All but gaps of 2 x 2 pixels and what is beside: astroscrappy is blind there."""
+    gaps, wide = ~examined, np.zeros_like(examined)
+    rows = gaps[1:] & gaps[:-1]
+    wide[:-1, :-1] = rows[:, 1:] & rows[:, :-1]
+    return examined & ~near(wide, (4, 4)) if wide.any() else examined
+
+
+def _of_spectrum(work, usable, examined, noise, options):
     """In units of the noise, since astroscrappy smooths a variance across lines."""
-    _, usable, examined, *_ = images
     sigma = np.sqrt(work.expected)
-    images = work.flat / sigma, usable, examined, None, np.ones_like(sigma)
-    arguments = {"gain": 1.0, "invar": np.ones_like(sigma)}
-    hits, clean = _astroscrappy(images, 1.0, arguments | options)
-    return hits, (clean * sigma + work.lines) / work.unit
+    unit, ones = noise.unit, noise._replace(unit=1.0, variance=np.ones_like(sigma))
+    arguments = {"gain": 1.0} | options
+    hits, clean = detect(
+        work.flat / sigma, usable, examined, ones, None, 1.0, arguments
+    )
+
+    def cleaned(at):
+        return (clean[at] * sigma[at] + work.lines[at]) / np.float64(unit)
+
+    return hits, cleaned
 
 
 class _Work(NamedTuple):
     """A frame less its lines, such that its noise is about 1."""
 
-    unit: float  # what the frame was multiplied with
     flat: np.ndarray
     lines: np.ndarray | float
     expected: np.ndarray  # variance at the level of the surroundings
@@ -344,33 +360,62 @@ class _Work(NamedTuple):
 
 
 def _work(data, usable, noise, axis):
-    unit = scale_to_unity(data, usable, noise)
-    image, noise = fill(data * data.dtype.type(unit), usable), noise * unit**2
+    """Lines, and the expected variance, which overwrites the noise."""
+    flat = image = fill(data, usable)
+    image *= noise.unit
     lines, misfit = 0.0, 1.0
     if axis is not None:
-        lines, misfit = lines_and_traces(image, noise, usable, axis)
-    flat = image - lines
-    smooth = lines + box_median(flat, (5, 5), "mirror")
-    expected, _ = expected_noise(image, noise, usable, smooth)
-    return _Work(unit, flat, lines, expected, misfit)
+        lines, misfit = lines_and_traces(image, noise.variance, usable, axis)
+        flat = image - lines
+    smooth = around = box_median(flat, (5, 5), "mirror")
+    if axis is not None:
+        smooth, around = lines + smooth, None
+    expected, _ = expected_noise(image, noise.variance, usable, smooth, around)
+    return _Work(flat, lines, expected, misfit)
 
 
-def _local(ccd, work, donors, flagged):
+def _replaced(ccd, images, hits, clean, work, allowed, settings, options):
+    """The pixels to flag; their new values, and their variances if there are any."""
+    data, usable, may_be, noise = images
+    cleaned, grow, local = hits, settings["grow"], settings["replacement"] == "local"
+    if work is None and (grow or local) and hits.any():
+        work = _work(data, usable, noise, settings["axis"])
+    if grow and hits.any():
+        hits = take_in_skirts(work.flat, work.expected, hits, may_be, grow)
+    flagged, _ = choose(hits, allowed, None)
+    if settings["replacement"] is None:
+        return flagged, None, None
+    donors = may_be & ~hits
+    if settings["level"] is not None:
+        donors &= data < settings["level"]
+    if local and flagged.any():
+        return _local(ccd, work, noise.unit, donors, flagged)
+    own = near(~usable, (5, 5)) | ~cleaned
+    given = own[flagged], clean(flagged)
+    values, variances = _judge(ccd, data, given, donors, flagged, options)
+    return flagged, values, variances
+
+
+def _local(ccd, work, unit, donors, flagged):
     """What is plausible; its values from good neighbours, and variances if any."""
-    given = work.expected
+    noise = work.expected
     if ccd.uncertainty is not None:
-        given = variance(ccd) * work.unit**2
+        noise = functools.partial(_scaled_variance, ccd, unit)
     flagged, values, variances = fill_if_plausible(
-        work.flat, given, work.expected, donors, flagged
+        work.flat, noise, work.expected, donors, flagged
     )
     if np.ndim(work.lines):
         values += work.lines[flagged]
         variances += variance_of_lines_and_traces(work.flat, work.expected, flagged)
-    values, variances = values / work.unit, variances / work.unit**2
+    values, variances = values / unit, variances / unit**2
     return flagged, values, None if ccd.uncertainty is None else variances
 
 
-def _judge(ccd, data, clean, own, donors, flagged, options):
+def _scaled_variance(ccd, unit, at):
+    return variance(ccd, at) * unit**2
+
+
+def _judge(ccd, data, given, donors, flagged, options):
     """
     New values of astroscrappy, and their variances if there are any.
 
@@ -379,20 +424,21 @@ def _judge(ccd, data, clean, own, donors, flagged, options):
     """
     weights, efficiency = CLEANTYPES[options["cleantype"]]
     mean, _ = from_neighbours(data, None, donors, flagged, weights)
-    values = np.where(own[flagged], mean, clean[flagged])
-    given = None if ccd.uncertainty is None else variance(ccd)
+    values = np.where(given[0], mean, given[1])
+    noise = None if ccd.uncertainty is None else functools.partial(variance, ccd)
     return from_neighbours(
-        data, given, donors, flagged, weights, values=values, efficiency=efficiency
+        data, noise, donors, flagged, weights, values=values, efficiency=efficiency
     )
 
 
 def _caution_of_stars(data, noise, usable, objlim):
     """Look at the centre of the frame."""
     part = centre(data.shape)
-    data, noise, usable = (image[part] for image in (data, noise, usable))
+    usable = usable[part]
     if not usable.any():
         return {}
-    contrast = contrast_of_stars(fill(data, usable), noise, usable)
+    image = fill(data[part], usable) * noise.unit
+    contrast = contrast_of_stars(image, noise.variance[part], usable)
     needed = _SHARP_STARS if contrast > _SHARP else _SHARP_STARS / 2
     if objlim >= needed:
         return {}
@@ -403,9 +449,9 @@ def _caution_of_stars(data, noise, usable, objlim):
     )
 
 
-def _noise_arguments(data, usable, noise, background, settings):
+def _noise_arguments(noise, background, settings):
     """
-    The noise, in the words of astroscrappy; and what the image is multiplied with.
+    What the image is multiplied with, and the noise in the words of astroscrappy.
 
     With a variance the scale of the image is free. It is made such that the noise
     is about 1: astroscrappy holds variances below 1e-5 for zero, which a frame in
@@ -417,63 +463,14 @@ def _noise_arguments(data, usable, noise, background, settings):
     if noise.source == "gain and readnoise" and settings["axis"] is None:
         return 1.0, {"gain": gain, "readnoise": readnoise}
     if background is None:
-        scale = scale_to_unity(data, usable, noise.variance)
+        scale = noise.unit
     elif gain is not None:
         scale = gain
     else:
-        light = np.median(background)
-        photons = light > 0 and noise.variance.any()
-        scale = light / np.median(noise.variance) if photons else 1.0
-    return scale, {"gain": 1.0, "invar": noise.variance * scale**2}
-
-
-def _astroscrappy(images, scale, arguments):
-    """
-    Call astroscrappy on a frame that has no borders and no bad pixels.
-
-    Returns the hits among the pixels that are examined, and the cleaned image.
-    """
-    import astroscrappy
-
-    data, usable, examined, background, variance = images
-    sky = 0.0 if background is None else background
-    flat = fill(data - sky, usable)
-    low = _holes(flat, usable, variance)
-    if low.any():
-        flat = fill(flat, ~low)
-    image = flat + sky
-    if "invar" in arguments:
-        arguments["invar"] = _padded(arguments["invar"])
-    if background is not None:
-        arguments["inbkg"] = _padded(background * scale)
-    # astroscrappy grows this mask by one pixel, and is blind there: bad pixels that
-    # stand alone or in a line are filled instead, so that hits beside them are found
-    wide = ndimage.binary_opening(_padded(~examined, bool), _SQUARE)
-    inmask = ndimage.binary_erosion(wide, _SQUARE)
-    with np.errstate(all="ignore"):
-        hits, clean = astroscrappy.detect_cosmics(
-            _padded(image * scale), inmask=inmask, satlevel=math.inf, **arguments
-        )
-    inside = np.s_[_BORDER:-_BORDER, _BORDER:-_BORDER]
-    hits = not_beside_sources(hits[inside] & examined, ~usable, image, variance)
-    hits &= ~at_borders(hits, flat)
-    return hits, clean[inside] / np.float64(scale)
-
-
-def _holes(flat, usable, variance):
-    """Single pixels far below the others: astroscrappy would flag what is around."""
-    wide = np.pad(flat, 1, mode="reflect")
-    sides = np.minimum(wide[:, :-2], wide[:, 2:])
-    lowest = np.minimum(sides, wide[:, 1:-1])
-    lowest = np.minimum(lowest[:-2], lowest[2:])
-    lowest = np.minimum(lowest, sides[1:-1])
-    return usable & (lowest - flat > _HOLE * np.sqrt(variance))
-
-
-def _padded(image, dtype=np.float32):
-    with np.errstate(over="ignore"):
-        padded = np.pad(image, _BORDER, mode="reflect").astype(dtype)
-    return np.ascontiguousarray(padded)
+        light, typical = np.median(background), np.median(noise.variance)
+        known = light > 0 and typical > 0
+        scale = float(light * noise.unit**2 / typical) if known else 1.0
+    return scale, {"gain": 1.0}
 
 
 def _check_background(inbkg, ccd):

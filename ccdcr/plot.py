@@ -2,12 +2,11 @@
 """Pictures; matplotlib is needed for them and for nothing else."""
 
 from ccdcr import _figures, _options
-from ccdcr._classic import compare
 from ccdcr._difference import SIGMAS, check_shift
 from ccdcr._frames import check_ccd, check_pair
 from ccdcr._panels import limits_of
 from ccdcr._regions import allowed_pixels, pixels_of
-from ccdcr._stages import median_stages
+from ccdcr._stages import median_stages, pair_stages
 from ccdcr.pixels.difference import overlap
 from ccdcr.report import cosmicray_report
 from ccdcr.shift import measure_shift
@@ -196,7 +195,8 @@ def plot_difference(
     """
     check_ccd(first, "first")
     sigmas = _options.check_thresholds(sigma_peak, sigma_tail, SIGMAS["classic"])
-    choice = {
+    options = {
+        "sigmas": sigmas,
         "allowed": allowed_pixels(region, exclude, first),
         "max_size": _options.check_max_size(max_size),
     }
@@ -204,7 +204,7 @@ def plot_difference(
     words = {"unit": str(first.unit)}
     if second is None:
         size = _options.check_pair_of_integers("size", size)
-        seen = median_stages(first, size, sigmas, **choice)
+        seen = median_stages(first, size, options)
         images, origins = {1: first.data}, {1: (0, 0)}
         words["difference"] = f"minus the median of {size[0]} x {size[1]}"
     else:
@@ -213,7 +213,7 @@ def plot_difference(
             shift, _ = measure_shift(first, second)
         _, used = check_shift("shift", shift, first.data.shape)
         parts = overlap(first.data.shape, used)
-        _, seen = compare((first, second), parts, factor, sigmas, **choice)
+        seen = pair_stages(first, second, parts, factor, options)
         images = {1: first.data, -1: second.data}
         origins = {
             sign: (part[0].start, part[1].start)

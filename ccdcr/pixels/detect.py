@@ -4,21 +4,20 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
-from ccdcr.pixels.filters import windows
-from ccdcr.pixels.groups import groups, image_of
+from ccdcr.pixels.filters import near, neighbours, places, reached
+from ccdcr.pixels.groups import groups, image_of, join, runs
 
 __all__ = [
     "Detection",
     "above",
+    "below",
     "choose",
     "hysteresis",
     "left_alone",
     "not_beside_sources",
 ]
 
-_SQUARE = np.ones((3, 3), dtype=bool)
 # Pixels of a row or column, and part of it, that no cosmic ray hits; and that none
 # hits in more than three pieces.
 _LINE, _BROKEN_LINE = (50, 1 / 2), (30, 1 / 3)
@@ -59,7 +58,30 @@ def above(values, threshold):
     return values > limit
 
 
-def hysteresis(peak, tail, *, allowed=None, max_size=None):
+def below(values, threshold):
+    """
+    Compare exactly, as `above` does.
+
+    Parameters
+    ----------
+    values : `~numpy.ndarray`
+        Floating numbers; NaN is not below anything.
+    threshold : float
+        The limit, in double precision.
+
+    Returns
+    -------
+    mask : bool `~numpy.ndarray`
+        Where ``values < threshold`` in real numbers.
+    """
+    with np.errstate(over="ignore"):
+        limit = values.dtype.type(threshold)
+    if float(limit) < threshold:
+        limit = np.nextafter(limit, values.dtype.type(np.inf))
+    return values < limit
+
+
+def hysteresis(tail, is_peak, *, allowed=None, max_size=None):
     """
     Keep the tail objects that hold a peak.
 
@@ -69,8 +91,10 @@ def hysteresis(peak, tail, *, allowed=None, max_size=None):
 
     Parameters
     ----------
-    peak, tail : 2D bool `~numpy.ndarray`
-        Pixels above the high and above the low threshold.
+    tail : 2D bool `~numpy.ndarray`
+        Pixels above the low threshold.
+    is_peak : callable
+        Tells which of some pixels of the flat image, of those, are above the high one.
     allowed : 2D bool `~numpy.ndarray`, optional
         Where pixels may be flagged; None is everywhere.
     max_size : int, optional
@@ -83,10 +107,13 @@ def hysteresis(peak, tail, *, allowed=None, max_size=None):
         selection, and of objects left alone for their size.
     """
     at, group, n_tails = groups(tail, corners=False)
-    n_peaks = groups(peak, corners=False)[2]
-    seeds = peak if allowed is None else peak & allowed
+    peak = is_peak(at)
+    peaks = at[peak]
+    _, n_peaks = join(peaks, *runs(peaks, tail.shape), tail.shape, corners=False)
+    if allowed is not None:
+        peak &= allowed.ravel()[at]
     keep = np.zeros(n_tails, dtype=bool)
-    keep[group[seeds.ravel()[at]]] = True
+    keep[group[peak]] = True
     n_wanted = np.count_nonzero(keep)
     if max_size is not None:
         keep &= np.bincount(group, minlength=n_tails) <= max_size
@@ -148,15 +175,20 @@ def left_alone(hits, star):
         star (ends of trails of charge).
     """
     mask = np.zeros_like(hits)
+    at = places(hits)
     for axis, n in enumerate(hits.shape):
-        n_hits = np.count_nonzero(hits, axis=axis, keepdims=True)
-        changes = np.diff(hits, axis=axis, prepend=False)
-        n_pieces = np.count_nonzero(changes, axis=axis, keepdims=True) / 2
-        line = n_hits > max(_LINE[0], _LINE[1] * n)
-        broken = n_hits > max(_BROKEN_LINE[0], _BROKEN_LINE[1] * n)
-        mask |= hits & (line | (broken & (n_pieces > 3)))
-    touching = hits & ndimage.binary_dilation(star, _SQUARE)
-    return mask | ndimage.binary_propagation(touching, _SQUARE, mask=hits)
+        n_hits = np.bincount(at[1 - axis], minlength=hits.shape[1 - axis])
+        many = np.flatnonzero(n_hits > max(_BROKEN_LINE[0], _BROKEN_LINE[1] * n))
+        if many.size == 0:
+            continue
+        lines = np.moveaxis(hits, axis, 0)[:, many]
+        changes = np.diff(lines, axis=0, prepend=False)
+        n_pieces = np.count_nonzero(changes, axis=0) / 2
+        whole = n_hits[many] > max(_LINE[0], _LINE[1] * n)
+        np.moveaxis(mask, axis, 0)[:, many] |= lines & (whole | (n_pieces > 3))
+    if star.any():
+        mask |= reached(hits & near(star), hits)
+    return mask
 
 
 def not_beside_sources(hits, gaps, image, variance):
@@ -182,19 +214,17 @@ def not_beside_sources(hits, gaps, image, variance):
     hits : 2D bool `~numpy.ndarray`
         Those that are kept.
     """
-    at = np.nonzero(hits & ndimage.binary_dilation(gaps, _SQUARE))
+    at = places(hits & near(gaps))
     if at[0].size == 0:
         return hits
-    good, values, noise = (
-        windows(np.pad(array, 2), (5, 5), at)
-        for array in (~hits & ~gaps, image, variance)
-    )
+    rows, columns, good = neighbours(at, (5, 5), hits.shape)
+    good &= ~(hits | gaps)[rows, columns]
     count = np.maximum(good.sum(axis=1), 1)
-    values = np.where(good, values, 0.0)
+    values = np.where(good, image[rows, columns], 0.0)
     mean = values.sum(axis=1) / count
     scatter = np.where(good, values - mean[:, None], 0.0) ** 2
-    explained = np.where(good, noise, 0.0).sum(axis=1)
+    explained = np.where(good, variance[rows, columns], 0.0).sum(axis=1)
     steep = (good.sum(axis=1) < 4) | (scatter.sum(axis=1) > 2 * explained)
     dropped = np.zeros_like(hits)
     dropped[tuple(index[steep] for index in at)] = True
-    return hits & ~ndimage.binary_dilation(dropped, _SQUARE, iterations=2)
+    return hits & ~near(dropped, (5, 5))

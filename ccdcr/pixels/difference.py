@@ -5,6 +5,8 @@ import numpy as np
 
 __all__ = ["middle_and_sigma", "overlap"]
 
+_SAMPLE = 1 << 15  # numbers that tell about where quantiles are
+
 
 def overlap(shape, shift):
     """
@@ -55,21 +57,65 @@ def middle_and_sigma(values):
     """
     if values.size == 0:
         return np.nan, np.nan
-    # numpy sorts floats with SIMD: faster than any selection of several ranks
-    ordered = np.sort(values, axis=None)
-    last = ordered.size - 1
-    middle = 0.5 * (float(ordered[last // 2]) + float(ordered[last - last // 2]))
-    lower, upper = (_quantile(ordered, fraction) for fraction in (0.25, 0.75))
-    return middle, 0.7413 * (upper - lower)
+    last = values.size - 1
+    positions = 0.25 * last, 0.5 * last, 0.75 * last
+    pairs = _on_both_sides(values.ravel(), positions)
+    lower, upper = (_between(*pairs[k], positions[k] % 1) for k in (0, 2))
+    return 0.5 * sum(pairs[1]), 0.7413 * (upper - lower)
 
 
-def _quantile(ordered, fraction):
+def _between(below, above, weight):
     """Linear interpolation between order statistics, rounded as numpy rounds it."""
-    position = fraction * (ordered.size - 1)
-    rank = int(position)
-    weight = position - rank
-    below = float(ordered[rank])
-    above = float(ordered[min(rank + 1, ordered.size - 1)])
     if weight < 0.5:
         return below + (above - below) * weight
     return above - (above - below) * (1.0 - weight)
+
+
+def _on_both_sides(values, positions):
+    """
+    Find the order statistics before and after some positions in ascending order.
+
+    A part of the numbers tells between which two the wanted ones are, but for bad luck;
+    those few are then selected from. That is exact, and in much less memory than a
+    sorted copy.
+    """
+    ranks = [(int(p), int(np.ceil(p))) for p in positions]
+    sample = np.sort(values[:: max(1, values.size // _SAMPLE)])
+    if values.size < 4 * _SAMPLE:
+        ordered = sample if sample.size == values.size else np.sort(values)
+        return [tuple(float(ordered[rank]) for rank in pair) for pair in ranks]
+    brackets = [_bracket(sample, p / values.size) for p in positions]
+    before, between = [0] * len(ranks), [[] for _ in ranks]
+    for start in range(0, values.size, _SAMPLE):
+        part = values[start : start + _SAMPLE]
+        for k, (low, high) in enumerate(brackets):
+            above = part > low
+            before[k] += part.size - np.count_nonzero(above)
+            between[k].append(part[above & (part < high)])
+    return [
+        tuple(
+            _pick(values, rank, bracket, n, np.sort(np.concatenate(few)))
+            for rank in pair
+        )
+        for pair, bracket, n, few in zip(ranks, brackets, before, between, strict=True)
+    ]
+
+
+def _pick(values, rank, bracket, n_before, between):
+    """An order statistic, from the sorted numbers between others, or one of these."""
+    low, high = bracket
+    if n_before <= rank < n_before + between.size:
+        return float(between[rank - n_before])
+    if np.count_nonzero(values < low) <= rank < n_before:
+        return float(low)
+    if n_before <= rank < np.count_nonzero(values <= high):
+        return float(high)
+    return float(np.partition(values, rank)[rank])  # bad luck
+
+
+def _bracket(sample, fraction):
+    """Numbers of a sample between which a quantile of the whole is, by 6 sigma."""
+    margin = 6 * np.sqrt(sample.size * fraction * (1 - fraction))
+    middle = fraction * sample.size
+    low, high = max(0, int(middle - margin)), int(middle + margin) + 1
+    return sample[low], sample[min(high, sample.size - 1)]

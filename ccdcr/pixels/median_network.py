@@ -2,6 +2,7 @@
 """The median of a small box around every pixel, by comparing whole images."""
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -9,7 +10,9 @@ from scipy import ndimage
 __all__ = ["box_median"]
 
 _LARGEST = 81  # pixels of a box; for larger ones scipy is as fast
-_STRIP = 1 << 16  # bytes of a strip of the image: all that is in work stays in cache
+# A strip of the image in bytes, such that what is in work stays in cache; and its rows,
+# at least, since what is around a strip is sorted twice
+_STRIP, _FEWEST = 1 << 17, 16
 # scipy's names, and numpy's
 _PAD = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect"}
 
@@ -48,54 +51,97 @@ def box_median(image, size, mode="reflect"):
     rows, columns = size
     if rows * columns > _LARGEST or min(image.shape) < max(size):
         return ndimage.median_filter(image, size=size, mode=mode)
-    margins = [(n // 2, n - 1 - n // 2) for n in size]
-    padded = np.pad(image, margins, mode=_PAD[mode])
+    down, along = (
+        np.pad(np.arange(n), (k // 2, k - 1 - k // 2), mode=_PAD[mode])
+        for n, k in zip(image.shape, size, strict=True)
+    )
+    height = max(_STRIP // (along.size * image.itemsize), _FEWEST, rows)
+    height = min(height, image.shape[0])
+    strip = height + rows - 1, along.size
+    plan = _plan(rows, columns)
+    buffers = np.empty((plan.n_buffers, strip[0] * strip[1] + columns), image.dtype)
+    work = list(_comparisons(plan.steps, buffers, *strip))
+    around = buffers[0, : strip[0] * strip[1]].reshape(strip)
+    buffer, y, x = plan.median
+    start = y * along.size + x
+    median = buffers[buffer, start : start + height * along.size].reshape(height, -1)
     smooth = np.empty_like(image)
-    height = max(4, _STRIP // padded[0].nbytes)
     for top in range(0, image.shape[0], height):
-        out = smooth[top : top + height]
-        strip = padded[top : top + len(out) + rows - 1]
-        _run(*_steps(rows, columns), strip, out)
+        top = min(top, image.shape[0] - height)  # all strips are of one shape
+        _copy(image[down[top : top + strip[0]]], along, columns // 2, around)
+        for compare, first, second, result in work:
+            compare(first, second, out=result)
+        smooth[top : top + height] = median[:, : image.shape[1]]
     return smooth
 
 
-def _run(steps, median, strip, out):
-    """Do all comparisons for a strip; a place is its array and where it starts."""
-    arrays, buffers, unused = {0: strip}, {}, []
-    for number, (compare, first, second), done in steps:
-        a, b = (arrays[n][y:, x:] for n, y, x in (first, second))
-        shape = min(a.shape[0], b.shape[0]), min(a.shape[1], b.shape[1])
-        buffer = unused.pop() if unused else np.empty(strip.size, strip.dtype)
-        target = buffer[: shape[0] * shape[1]].reshape(shape)
-        part = np.s_[: shape[0], : shape[1]]
-        arrays[number] = compare(a[part], b[part], out=target)
-        buffers[number] = buffer
-        for old in done:
-            unused.append(buffers.pop(old))
-            del arrays[old]
-    number, y, x = median
-    out[:] = arrays[number][y : y + out.shape[0], x : x + out.shape[1]]
+def _copy(image, along, left, out):
+    """Copy an image, and what is beyond the ends of its rows."""
+    right = left + image.shape[1]
+    out[:, left:right] = image
+    out[:, :left] = image[:, along[:left]]
+    out[:, right:] = image[:, along[right:]]
+
+
+def _comparisons(steps, buffers, height, width):
+    """
+    Find what each comparison reads and writes.
+
+    For numpy all rows of a strip are one row, which costs one call: beyond the last
+    column is the next row, and what is computed there is not used.
+    """
+    lengths = [height * width] * len(buffers)
+    for compare, places, out in steps:
+        starts = [y * width + x for _, y, x in places]
+        length = min(
+            lengths[n] - start for (n, _, _), start in zip(places, starts, strict=True)
+        )
+        first, second = (
+            buffers[n, start : start + length]
+            for (n, _, _), start in zip(places, starts, strict=True)
+        )
+        lengths[out] = length
+        yield compare, first, second, buffers[out, :length]
+
+
+class _Plan(NamedTuple):
+    """
+    What is to be compared for a median.
+
+    A place is the number of a buffer, and the row and column where it starts; buffer
+    0 has the image.
+    """
+
+    steps: list  # comparison, its two places, the number of the buffer of its result
+    median: tuple  # its place
+    n_buffers: int
 
 
 @cache
-def _steps(rows, columns):
-    """Comparisons in their order, each with the arrays not needed after it."""
+def _plan(rows, columns):
+    """Choose the comparisons that reach the median, and buffers for their results."""
     network = _Network()
     pixels = [[(0, y, x) for y in range(rows)] for x in range(columns)]
     sorted_columns = [network.sort([[place] for place in column]) for column in pixels]
     median = network.sort(sorted_columns)[rows * columns // 2]
-    needed, last, order = {median[0]}, {}, []
+    last, order = {median[0]: None}, []  # by number, the step that needs it last
     for number in range(len(network.steps) - 1, 0, -1):
-        if number in needed:
+        if number in last:
             order.append(number)
-            for source in {place[0] for place in network.steps[number][1:]}:
+            for source, _, _ in network.steps[number][1:]:
                 last.setdefault(source, number)
-                needed.add(source)
-    done = {}
-    for source, number in last.items():
-        if source:
-            done.setdefault(number, []).append(source)
-    return [(n, network.steps[n], done.get(n, ())) for n in reversed(order)], median
+    buffers, n_buffers, unused, steps = {0: 0}, 1, [], []
+    for number in reversed(order):
+        compare, *places = network.steps[number]
+        if unused:
+            out = unused.pop()
+        else:
+            out, n_buffers = n_buffers, n_buffers + 1
+        steps.append((compare, [(buffers[n], y, x) for n, y, x in places], out))
+        done = {n for n, _, _ in places if last[n] == number}
+        unused += [buffers.pop(n) for n in done]
+        buffers[number] = out
+    return _Plan(steps, (buffers[median[0]], *median[1:]), n_buffers)
 
 
 class _Network:

@@ -4,14 +4,13 @@
 import numpy as np
 from scipy import ndimage
 
-from ccdcr.pixels.filters import median_at
+from ccdcr.pixels.filters import median_at, places, reached
 
 __all__ = ["around_saturated"]
 
 _DISC = np.ones((5, 5), dtype=bool)
 _DISC[[0, 0, -1, -1], [0, -1, 0, -1]] = False
 _NEARLY = 0.9  # of the level, what is connected with it: full pixels are not all alike
-_SQUARE = np.ones((3, 3), dtype=bool)
 
 
 def around_saturated(data, usable, level, saturated):
@@ -39,12 +38,14 @@ def around_saturated(data, usable, level, saturated):
         The saturated stars and their surroundings.
     """
     if level is not None:
-        full = usable & (data >= level)
-        saturated, at = full.copy(), np.nonzero(full)
+        saturated = usable & (data >= level)
+        if not saturated.any():
+            return saturated
+        at = places(saturated)
         saturated[at] = median_at(data, (5, 5), usable, at) > level / 10
         # charge bleeds along columns, in trails that are too narrow for a median
         nearly = usable & (data >= _NEARLY * level)
-        saturated = ndimage.binary_propagation(saturated, _SQUARE, mask=nearly)
+        saturated = reached(saturated, nearly)
     if saturated is None or not saturated.any():
         return np.zeros(data.shape, dtype=bool)
     return ndimage.binary_dilation(saturated, _DISC, iterations=2)

@@ -2,14 +2,13 @@
 """The faint rim of a cosmic ray: to be taken in, and not to be a donor."""
 
 import numpy as np
-from scipy import ndimage
 
+from ccdcr.pixels.filters import near
 from ccdcr.pixels.groups import groups, image_of
 from ccdcr.pixels.replace import GAUSSIAN, from_neighbours
 
 __all__ = ["fill_from_beyond", "fill_if_plausible", "take_in_skirts"]
 
-_SQUARE = np.ones((3, 3), dtype=bool)
 _SKIRT = 2.0  # sigma by which a pixel of a skirt sticks out
 _CAUTION = 4.0  # weight of the scatter of the surroundings: a star has steep flanks
 _OFFSET = np.arange(-7, 8)
@@ -45,7 +44,7 @@ def take_in_skirts(image, variance, flagged, usable, times):
     scatter is added that noise does not explain.
     """
     for _ in range(times):
-        ring = ndimage.binary_dilation(flagged, _SQUARE) & ~flagged & usable
+        ring = near(flagged) & ~flagged & usable
         mean, error = from_neighbours(
             image, variance, usable & ~flagged & ~ring, ring, GAUSSIAN, caution=_CAUTION
         )
@@ -69,8 +68,10 @@ def fill_from_beyond(image, variance, expected, donors, flagged):
 
     Parameters
     ----------
-    image, variance : 2D `~numpy.ndarray`
-        The exposure and its variance.
+    image : 2D `~numpy.ndarray`
+        The exposure.
+    variance : 2D `~numpy.ndarray` or callable
+        Its variance, or what gives it for arrays of rows and columns.
     expected : 2D `~numpy.ndarray`
         The variance that pixels would have without cosmic rays.
     donors, flagged : 2D bool `~numpy.ndarray`
@@ -82,7 +83,7 @@ def fill_from_beyond(image, variance, expected, donors, flagged):
         As from `~ccdcr.pixels.replace.from_neighbours`.
     """
     values, variances = from_neighbours(image, variance, donors, flagged, GAUSSIAN)
-    beyond = donors & ~ndimage.binary_dilation(flagged, _SQUARE)
+    beyond = donors & ~near(flagged)
     far, worse = from_neighbours(image, variance, beyond, flagged, GAUSSIAN)
     use = worse < variances + _WORSE * expected[flagged]
     values, variances = np.where(use, far, values), np.where(use, worse, variances)
@@ -101,7 +102,7 @@ def fill_if_plausible(image, variance, expected, donors, flagged):
 
     Parameters
     ----------
-    image, variance, expected : 2D `~numpy.ndarray`
+    image, variance, expected
         As in `fill_from_beyond`.
     donors, flagged : 2D bool `~numpy.ndarray`
         Likewise.

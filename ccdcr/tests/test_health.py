@@ -3,6 +3,7 @@
 
 import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -339,7 +340,7 @@ class TestNoise:
             assert out.mask.sum() <= 20
 
 
-@pytest.mark.parametrize("mode", ["reflect", "nearest"])
+@pytest.mark.parametrize("mode", ["reflect", "nearest", "mirror"])
 @pytest.mark.parametrize(
     "size", [(1, 1), (3, 3), (5, 5), (7, 7), (9, 3), (2, 4), (41, 3)]
 )
@@ -351,3 +352,13 @@ def test_box_median_is_that_of_scipy(mode, size, dtype, shape):
     ours = box_median(image, size, mode)
     assert ours.dtype == image.dtype
     assert_array_equal(ours, ndimage.median_filter(image, size=size, mode=mode))
+
+
+def test_box_median_in_threads():
+    """What is in work belongs to the call; only what is to be done is shared."""
+    rng = np.random.default_rng(1)
+    images = [rng.normal(size=(200, 300 + k)).astype("f4") for k in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        ours = list(pool.map(lambda image: box_median(image, (5, 3)), images))
+    for image, smooth in zip(images, ours, strict=True):
+        assert_array_equal(smooth, ndimage.median_filter(image, (5, 3)))

@@ -33,6 +33,7 @@ ROWS = [
         "pixels.shift",
         "pixels.photometry",
         "pixels.skirt",
+        "pixels.sharpness",
         "pixels.suspect",
         "pixels.table",
     },
@@ -52,6 +53,7 @@ ROWS = [
         "_single",
         "_median_classic",
         "_lacosmic_options",
+        "_astroscrappy",
     },
     {"_matched", "_median_matched", "_doubts"},
     {"_difference"},
@@ -66,7 +68,7 @@ ROWS = [
     {"cli"},
 ]
 HOME = {
-    "astroscrappy": {"lacosmic"},
+    "astroscrappy": {"_astroscrappy"},
     "photutils": {"report"},
     "matplotlib": {"plot", "_figures", "_panels"},
     "ccdproc": set(),

@@ -66,6 +66,9 @@ class TestAbove:
         assert_array_equal(
             detect.above(-values, -threshold), [float(-v) > -threshold for v in values]
         )
+        assert_array_equal(
+            detect.below(values, threshold), [float(v) < threshold for v in values]
+        )
 
     def test_nan(self):
         values = np.array([np.nan, 1.0])
@@ -90,6 +93,10 @@ def brute_force_hysteresis(peak, tail, allowed, max_size):
     return flagged & allowed
 
 
+def hysteresis(peak, tail, **options):
+    return detect.hysteresis(tail, lambda at: peak.ravel()[at], **options)
+
+
 class TestHysteresis:
     @pytest.mark.parametrize("max_size", [None, 1, 4])
     @pytest.mark.parametrize("seed", range(10))
@@ -98,7 +105,7 @@ class TestHysteresis:
         values = rng.random((20, 25))
         allowed = rng.random((20, 25)) < 0.8
         peak, tail = values > 0.93, values > 0.6
-        found = detect.hysteresis(peak, tail, allowed=allowed, max_size=max_size)
+        found = hysteresis(peak, tail, allowed=allowed, max_size=max_size)
         expected = brute_force_hysteresis(peak, tail, allowed, max_size)
         assert_array_equal(found.flagged, expected)
         assert expected.any()
@@ -106,15 +113,15 @@ class TestHysteresis:
     def test_counts(self):
         tail = np.array([[1, 1, 0, 1, 0, 1], [0, 0, 0, 1, 0, 0]], bool)
         peak = np.array([[1, 0, 0, 1, 0, 0], [0, 0, 0, 1, 0, 0]], bool)
-        found = detect.hysteresis(peak, tail, max_size=2)
+        found = hysteresis(peak, tail, max_size=2)
         assert (found.n_peaks, found.n_tails) == (2, 3)
         assert found.n_too_large == 0
-        found = detect.hysteresis(peak, tail, max_size=1)
+        found = hysteresis(peak, tail, max_size=1)
         assert found.n_too_large == 2
 
     def test_nothing(self):
         none = np.zeros((3, 3), bool)
-        assert not detect.hysteresis(none, none).flagged.any()
+        assert not hysteresis(none, none).flagged.any()
 
 
 def brute_force_median(image, size, usable):
