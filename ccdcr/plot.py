@@ -1,22 +1,21 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Pictures; matplotlib is needed for them and for nothing else."""
 
-from ccdcr import _figures, _options
+import numpy as np
+
+from ccdcr import _figures, _options, _report_figures
 from ccdcr._difference import SIGMAS, check_shift
 from ccdcr._frames import check_ccd, check_pair
 from ccdcr._panels import limits_of
 from ccdcr._regions import allowed_pixels, pixels_of
 from ccdcr._stages import median_stages, pair_stages
 from ccdcr.pixels.difference import overlap
-from ccdcr.report import cosmicray_report
+from ccdcr.report import CosmicRayReport, cosmicray_report
 from ccdcr.shift import measure_shift
 
-__all__ = ["plot_cleaning", "plot_difference"]
+__all__ = ["plot_cleaning", "plot_difference", "plot_distribution", "plot_thumbnails"]
 
-__doctest_requires__ = {
-    "plot_cleaning": ["matplotlib"],
-    "plot_difference": ["matplotlib"],
-}
+__doctest_requires__ = {"plot_*": ["matplotlib"]}
 
 
 def plot_cleaning(
@@ -224,6 +223,163 @@ def plot_difference(
     figure = _figures.draw_difference(
         seen, images, origins, sigmas, limits, marks, words
     )
+    if title is not None:
+        figure.suptitle(title, fontsize="medium")
+    return figure
+
+
+def plot_thumbnails(report, frames, labels=None, *, size=None, columns=1, title=None):
+    """
+    Draw detections one by one, as several frames show them.
+
+    Parameters
+    ----------
+    report : `~ccdcr.CosmicRayReport`
+        The report that has found them.
+    frames : dict
+        What to look at, by the heading of its column:
+        `~astropy.nddata.CCDData` or arrays of the shape of the report, like
+        ``{"mask": report.mask, "science": before, "dark": dark}``.
+    labels : sequence of int, optional
+        Labels of the report's table, one row of thumbnails for each. Default: the 8
+        largest cosmic rays.
+    size : int, optional
+        Pixels across a thumbnail. Default: as many as each detection needs, and at
+        least 21.
+    columns : int, optional
+        Detections beside each other. Default: 1.
+    title : str, optional
+        Heading of the figure.
+
+    Returns
+    -------
+    figure : `matplotlib.figure.Figure`
+        Not known to pyplot: nothing is shown or kept; use its ``savefig``.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a wrong kind.
+    ValueError
+        If a frame has another shape, or a label is not in the table.
+    ModuleNotFoundError
+        If matplotlib is not installed: ``pip install ccdcr[plot]``.
+
+    See Also
+    --------
+    ccdcr.cosmicray_report, plot_cleaning
+
+    Notes
+    -----
+    All thumbnails of a frame have one grey scale, that compresses what is bright: one
+    detection can be compared with another. It comes from finite pixels. Masked pixels
+    are drawn like others; what is outside the frame, and pixels that are not finite,
+    are hatched. Boolean frames are white and black. The detection itself is outlined.
+    Beside it stand its label, size, kind if the table has it, why it may be no
+    cosmic ray, its place, and how many pixels the thumbnail is across.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.nddata import CCDData
+    >>> import ccdcr
+    >>> ccd = CCDData(np.random.default_rng(1).normal(100, 5, (40, 50)), unit="adu")
+    >>> ccd.data[20, 10:13] += 2000
+    >>> cleaned = ccdcr.cosmicray_median(ccd)
+    >>> report = ccdcr.cosmicray_report(cleaned, ccd)
+    >>> frames = {"mask": report.mask, "before": ccd, "after": cleaned}
+    >>> figure = ccdcr.plot.plot_thumbnails(report, frames)
+    >>> [axis.get_title() for axis in figure.axes[1:]]
+    ['mask', 'before', 'after']
+    """
+    _check_report(report)
+    if size is not None:
+        size = _options.check_count("size", size, least=3)
+    columns = _options.check_count("columns", columns)
+    images = _check_frames(frames, report.mask.shape)
+    rows = _report_figures.chosen_rows(report, labels)
+    figure = _report_figures.draw_thumbnails(report, rows, images, size, columns)
+    if title is not None:
+        figure.suptitle(title, fontsize="medium")
+    return figure
+
+
+def _check_report(report):
+    if not isinstance(report, CosmicRayReport):
+        msg = f"report must be a CosmicRayReport, got {type(report).__name__}"
+        raise TypeError(msg)
+
+
+def _check_frames(frames, shape):
+    """Arrays of numbers, by their names."""
+    if not isinstance(frames, dict) or not frames:
+        msg = f"frames must be a dict of one frame or more, got {frames!r:.80}"
+        raise TypeError(msg)
+    images = {}
+    for name, frame in frames.items():
+        image = np.asarray(getattr(frame, "data", frame))
+        if image.dtype.kind not in "biuf":
+            msg = f"frames[{name!r}] must be a CCDData or an array, got {frame!r:.80}"
+            raise TypeError(msg)
+        if image.shape != shape:
+            msg = (
+                f"frames[{name!r}] must have the shape of the report {shape}, "
+                f"got {image.shape}"
+            )
+            raise ValueError(msg)
+        images[str(name)] = image
+    return images
+
+
+def plot_distribution(report, *, title=None):
+    """
+    Draw how many cosmic rays there are of which size, charge and angle.
+
+    Parameters
+    ----------
+    report : `~ccdcr.CosmicRayReport`
+        The report.
+    title : str, optional
+        Heading of the figure.
+
+    Returns
+    -------
+    figure : `matplotlib.figure.Figure`
+        Not known to pyplot: nothing is shown or kept; use its ``savefig``.
+
+    Raises
+    ------
+    TypeError
+        If it is not a report.
+    ModuleNotFoundError
+        If matplotlib is not installed: ``pip install ccdcr[plot]``.
+
+    See Also
+    --------
+    ccdcr.cosmicray_report, plot_thumbnails
+
+    Notes
+    -----
+    What was left alone is not counted. Angles are drawn, and kinds told apart, if the
+    table has them. Above each panel stands how many cosmic rays are without a
+    value that it can show: a charge that is not positive (as where pixels were
+    flagged only), or no angle. Masked and non-finite pixels are in no cosmic ray.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.nddata import CCDData
+    >>> import ccdcr
+    >>> ccd = CCDData(np.random.default_rng(1).normal(100, 5, (40, 50)), unit="adu")
+    >>> ccd.data[20, 10:13] += 2000
+    >>> cleaned = ccdcr.cosmicray_median(ccd)
+    >>> report = ccdcr.cosmicray_report(cleaned, ccd)
+    >>> figure = ccdcr.plot.plot_distribution(report)
+    >>> [axis.get_xlabel() for axis in figure.axes[:2]]
+    ['size (pixels)', 'charge (adu)']
+    """
+    _check_report(report)
+    figure = _report_figures.draw_distribution(report)
     if title is not None:
         figure.suptitle(title, fontsize="medium")
     return figure

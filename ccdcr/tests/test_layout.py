@@ -61,7 +61,7 @@ ROWS = [
     {"_scores"},
     {"simulate"},
     {"_panels"},
-    {"_figures", "_fits"},
+    {"_figures", "_report_figures", "_fits"},
     {"plot"},
     {"files"},
     {"demo", "_extras"},
@@ -70,7 +70,7 @@ ROWS = [
 HOME = {
     "astroscrappy": {"_astroscrappy"},
     "photutils": {"report"},
-    "matplotlib": {"plot", "_figures", "_panels"},
+    "matplotlib": {"_panels"},
     "ccdproc": set(),
     "regions": set(),
 }
