@@ -286,7 +286,8 @@ def draw_histogram(axis, seen, sigmas, unit):
         for limit in limits:
             axis.axvline(limit, label=label, **look)
             label = None  # both lines are one entry
-    axis.set_yscale("log")
+    if counts.any():
+        axis.set_yscale("log")
     axis.set_ylim(0.5, 60 * max(1, counts.max()))  # with room for the legend
     axis.set_xlim(edges[0], edges[-1])
     axis.set(xlabel=f"difference ({unit})", ylabel="pixels")

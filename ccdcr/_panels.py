@@ -287,7 +287,7 @@ def panel_axes(figure, n, *, stacked, wcs=None):
     axes : 1D `~numpy.ndarray` of `matplotlib.axes.Axes`
         The panels; only the outer ones have labels.
     """
-    sky = isinstance(wcs, WCS) and wcs.naxis == 2 and wcs.has_celestial
+    sky = _is_celestial(wcs)
     axes = figure.subplots(
         *((n, 1) if stacked else (1, n)),
         sharex=True,
@@ -307,3 +307,10 @@ def panel_axes(figure, n, *, stacked, wcs=None):
             coordinate.set_axislabel("" if hide else _COORDINATES.get(word, word))
             coordinate.set_ticklabel_visible(not hide)
     return axes
+
+
+def _is_celestial(wcs):
+    try:
+        return isinstance(wcs, WCS) and wcs.naxis == 2 and wcs.has_celestial
+    except ValueError:  # coordinates that contradict themselves
+        return False

@@ -265,8 +265,8 @@ def _bars(axis, values, edges, kinds):
 
 def _size_edges(size):
     """Whole numbers of pixels: one by one, then in equal steps of the logarithm."""
-    last = size.max(initial=1)
-    ends = np.unique(np.round(np.geomspace(1, max(last, 4) + 1, 18)))
+    first, last = (size.min(), size.max()) if size.size else (1, 1)
+    ends = np.unique(np.round(np.geomspace(first, max(last, first + 3) + 1, 18)))
     return ends - 0.5
 
 
