@@ -95,7 +95,7 @@ def _circle(axes, report, part):
         return
     for axis in axes:
         axis.scatter(
-            x[inside], y[inside], s=90, facecolors="none", edgecolors=RED, lw=0.8
+            x[inside], y[inside], s=140, facecolors="none", edgecolors=RED, lw=0.8
         )
 
 
@@ -148,6 +148,7 @@ def draw_difference(seen, images, origins, sigmas, limits, marks, words):
     lines = _mark([axes["difference"], axes["frame 1"]], marks)
     if lines:
         axes["difference"].legend(handles=lines, fontsize="small")
+    lit = np.any([found.flagged for found in seen.found.values()], axis=0)
     for sign, image in images.items():
         shift = np.subtract(origins[sign], origins[1])
         there = tuple(
@@ -162,7 +163,7 @@ def draw_difference(seen, images, origins, sigmas, limits, marks, words):
             slice(start, start + length)
             for start, length in zip(origins[sign], flagged.shape, strict=True)
         )
-        good[inner] = np.where(seen.usable & ~flagged, image[inner], np.nan)
+        good[inner] = np.where(seen.usable & ~lit, image[inner], np.nan)
         axis = axes[f"frame {sign}"]
         show(axis, image, there, norm=scale_of(good[_inside(there, image.shape)]))
         y, x = np.nonzero(flagged) + np.array(origins[sign])[:, None]

@@ -387,8 +387,8 @@ def wordless(figure):
     return figure
 
 
-# the root of the mean squared difference, of 255: a shifted line or another scale
-# is above it, the anti-aliasing of another version below
+# Root of the mean squared difference, of 255: 6 to 9 between matplotlib 3.8 and 3.11,
+# 21 if all is shifted by one dot.
 LOOK = pytest.mark.mpl_image_compare(
     baseline_dir="baseline",
     tolerance=12,
