@@ -25,6 +25,7 @@ from timing import import_ratio, interleaved, peak, seconds
 from workloads import (
     FRAMES,
     METHODS,
+    bare_pair,
     catalog,
     copies,
     copy_and_subtract,
@@ -69,7 +70,7 @@ def rows_of_pairs():
     """Rows of both methods for two exposures."""
     classic, matched = (partial(pair, method) for method in ("classic", "matched"))
     for n_hits, bound in ((200, 25), (2000, 100)):
-        work, anchor = (partial(run, 1024, n_hits) for run in (classic, teareduce))
+        work, anchor = (partial(run, 1024, n_hits) for run in (bare_pair, teareduce))
         yield Row(
             f"classic pair, 1k, {n_hits} hits", work, anchor, "teareduce", 0, bound
         )

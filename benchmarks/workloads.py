@@ -13,6 +13,7 @@ import ccdcr
 __all__ = [
     "FRAMES",
     "METHODS",
+    "bare_pair",
     "catalog",
     "copies",
     "copy_and_subtract",
@@ -94,6 +95,12 @@ def shots(size, n_hits):
 def pair(method, size, n_hits):
     """Clean two exposures."""
     return ccdcr.cosmicray_pair(*shots(size, n_hits), method=method)
+
+
+def bare_pair(size, n_hits):
+    """Clean two exposures of which nothing is known but their values."""
+    frames = (CCDData(ccd.data, unit="electron") for ccd in shots(size, n_hits))
+    return ccdcr.cosmicray_pair(*frames, method="classic")
 
 
 def median(method, size, n_hits):

@@ -44,7 +44,7 @@ def classic_pair(frames, parts, factor, allowed, options):
     first = _Exposure(frames[0], *unpack(frames[0]), parts[0], 1.0)
     second = _Exposure(frames[1], *unpack(frames[1]), parts[1], factor)
     compared = _compare(first, second, options["sigmas"], allowed, options["max_size"])
-    n_flagged = sum(found.flagged.sum() for found in compared.found.values())
+    n_flagged = sum(np.count_nonzero(f.flagged) for f in compared.found.values())
     warn_if_quantised(compared.sigma, n_flagged, compared.examined)
     results = []
     for own, other, sign in ((first, second, 1), (second, first, -1)):
@@ -132,7 +132,8 @@ def _clean(own, other, compared, sign, replacement):
     values = variances = None
     if replacement == "other":
         offset = sign * compared.level / own.factor
-        at = other.full(found)
+        y, x = np.divmod(np.flatnonzero(found), found.shape[1])
+        at = y + other.part[0].start, x + other.part[1].start
         ratio = other.factor / own.factor
         values = other.data[at] * np.float64(ratio) + offset
         if own.ccd.uncertainty is not None and other.ccd.uncertainty is not None:

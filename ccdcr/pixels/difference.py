@@ -5,7 +5,7 @@ import numpy as np
 
 __all__ = ["middle_and_sigma", "overlap"]
 
-_SAMPLE = 1 << 15  # numbers that tell about where quantiles are
+_SAMPLE = 1 << 16  # numbers that tell about where quantiles are
 
 
 def overlap(shape, shift):
@@ -114,8 +114,8 @@ def _pick(values, rank, bracket, n_before, between):
 
 
 def _bracket(sample, fraction):
-    """Numbers of a sample between which a quantile of the whole is, by 6 sigma."""
-    margin = 6 * np.sqrt(sample.size * fraction * (1 - fraction))
+    """Numbers of a sample between which a quantile of the whole is, by 5 sigma."""
+    margin = 5 * np.sqrt(sample.size * fraction * (1 - fraction))
     middle = fraction * sample.size
     low, high = max(0, int(middle - margin)), int(middle + margin) + 1
     return sample[low], sample[min(high, sample.size - 1)]
