@@ -20,7 +20,7 @@ from ccdcr.pixels.noise import quantisation_step
 
 __all__ = ["draw_cleaning", "draw_difference"]
 
-_MOST_CIRCLES = 300
+_MOST_CIRCLES, _MOST_CROSSES = 300, 3000
 
 
 def draw_cleaning(report, frames, limits, marks, wcs):
@@ -49,8 +49,13 @@ def draw_cleaning(report, frames, limits, marks, wcs):
     part = all_of(report.mask.shape) if limits is None else limits
     rows, columns = (piece.stop - piece.start for piece in part)
     stacked = columns > 2 * rows
-    height = np.clip(10 * rows / columns / (1 if stacked else 3), 1.2, 6)
-    figure = new_figure(*((10, 3 * height + 1) if stacked else (11, height + 0.9)))
+    # what the colour bar and the labels leave, and room for titles
+    height = np.clip((8.6 if stacked else 10 / 3) * rows / columns, 1, 6)
+    figure = (
+        new_figure(10, 3 * (height + 0.35) + 0.7)
+        if stacked
+        else new_figure(11, height + 0.9)
+    )
     axes = panel_axes(figure, 3, stacked=stacked, wcs=wcs)
     masked = np.zeros(report.mask.shape, bool)
     if before.mask is not None:
@@ -159,15 +164,15 @@ def draw_difference(seen, images, origins, sigmas, limits, marks, words):
         found = seen.found[sign]
         flagged = found.flagged
         good = np.full(image.shape, np.nan)
-        inner = tuple(
-            slice(start, start + length)
-            for start, length in zip(origins[sign], flagged.shape, strict=True)
-        )
+        inner = all_of(flagged.shape, origins[sign])
         good[inner] = np.where(seen.usable & ~lit, image[inner], np.nan)
         axis = axes[f"frame {sign}"]
         show(axis, image, there, norm=scale_of(good[_inside(there, image.shape)]))
         y, x = np.nonzero(flagged) + np.array(origins[sign])[:, None]
-        axis.plot(x, y, "+", color=RED, markersize=4, markeredgewidth=0.6)
+        crosses = {"marker": "+", "markersize": 4, "markeredgewidth": 0.6}
+        dots = {"marker": ".", "markersize": 1, "rasterized": True}
+        look = crosses if y.size <= _MOST_CROSSES else dots
+        axis.plot(x, y, ls="none", color=RED, **look)
         n = np.count_nonzero(flagged)
         axis.set_title(f"{word}{n} pixels flagged", fontsize="medium")
         peaks, tails = found.n_peaks, found.n_tails

@@ -28,7 +28,9 @@ __all__ = [
 RED, BLUE, ORANGE, GREY = "#D55E00", "#0072B2", "#E69F00", "0.75"
 KINDS = {"spot": BLUE, "track": ORANGE, "worm": "#009E73", "trail": "#CC79A7"}
 
-_MOST_PIXELS = 600  # along an axis: more do not fit on a panel
+# Along an axis: more do not fit on a panel; of images, which are looked at closer.
+_MOST_PIXELS, _MOST_OF_IMAGE = 600, 1500
+_SAMPLE = 1 << 20  # pixels that are enough for a grey scale
 _COORDINATES = {
     "RA": "right ascension",
     "DEC": "declination",
@@ -81,7 +83,7 @@ def save_figure(figure, path):
         figure.savefig(path, dpi=110, metadata=anonymous[kind])
 
 
-def all_of(shape):
+def all_of(shape, origin=(0, 0)):
     """
     Give the limits of a whole image.
 
@@ -89,13 +91,18 @@ def all_of(shape):
     ----------
     shape : tuple of int
         Rows and columns.
+    origin : tuple of int, optional
+        Row and column at which it begins.
 
     Returns
     -------
     limits : tuple of slice
         Rows and columns.
     """
-    return slice(0, shape[0]), slice(0, shape[1])
+    return tuple(
+        slice(start, start + length)
+        for start, length in zip(origin, shape, strict=True)
+    )
 
 
 def limits_of(mask):
@@ -133,25 +140,27 @@ def scale_of(data):
         From black to white: 99 percent of the pixels, and at least 10 times the noise
         above the median, so that the noise of an empty sky stays light.
     """
-    finite = data[np.isfinite(data)]
+    step = -(-data.size // _SAMPLE)
+    finite = data[::step]
+    finite = finite[np.isfinite(finite)]
     low, middle, high = (
         np.percentile(finite, [0.5, 50, 99.5]) if finite.size else (0, 0, 1)
     )
-    high = max(high, middle + 10 * _noise_of(data))
+    high = max(high, middle + 10 * _noise_of(data, step))
     high = high if high > low else low + 1
     return ImageNormalize(vmin=low, vmax=high, stretch=AsinhStretch(0.3), clip=False)
 
 
-def _noise_of(data):
+def _noise_of(data, step):
     """Of single pixels: neighbours along lines of a spectrum differ by noise only."""
-    sigmas = [0.0]
-    for axis in (0, 1):
+    sigmas = []
+    for lines in (data[::step], data[:, ::step].T):
         with np.errstate(invalid="ignore", over="ignore"):
-            steps = np.diff(data, axis=axis)
+            steps = np.diff(lines, axis=1)
         steps = steps[np.isfinite(steps)]
         if steps.size:
             sigmas.append(middle_and_sigma(steps)[1] / np.sqrt(2))
-    return min(sigmas[1:], default=0.0)
+    return min(sigmas, default=0.0)
 
 
 def show(axis, image, limits=None, origin=(0, 0), **look):
@@ -163,7 +172,8 @@ def show(axis, image, limits=None, origin=(0, 0), **look):
     axis : `matplotlib.axes.Axes`
         Where to draw.
     image : 2D `~numpy.ndarray`
-        What to draw.
+        What to draw; every second pixel, and so on, of one that is larger than any
+        panel.
     limits : tuple of slice, optional
         Rows and columns of the frame to be seen; default: the image.
     origin : tuple of int, optional
@@ -176,10 +186,21 @@ def show(axis, image, limits=None, origin=(0, 0), **look):
     drawn : `matplotlib.image.AxesImage`
         What was drawn.
     """
-    y, x = origin
-    height, width = image.shape
     if limits is None:
-        limits = slice(y, y + height), slice(x, x + width)
+        limits = all_of(image.shape, origin)
+    step = max(1, _longest(limits) // _MOST_OF_IMAGE)
+    image = image[step // 2 :: step, step // 2 :: step] if step > 1 else image
+    return _draw(axis, image, limits, origin, step, look)
+
+
+def _longest(limits):
+    return max(part.stop - part.start for part in limits)
+
+
+def _draw(axis, image, limits, origin, step, look):
+    """Draw an image of which each pixel stands for some of the frame."""
+    y, x = origin
+    height, width = (step * length for length in image.shape)
     options = {"origin": "lower", "cmap": "gray_r", "interpolation": "nearest"}
     drawn = axis.imshow(
         image,
@@ -215,17 +236,15 @@ def show_mask(axis, values, limits=None, origin=(0, 0), color="black"):
     from matplotlib.colors import LinearSegmentedColormap
 
     limits = all_of(values.shape) if limits is None else limits
-    longest = max(part.stop - part.start for part in limits)
-    step = max(1, -(-longest // _MOST_PIXELS))
-    values = values.astype(np.float32)
+    step = -(-_longest(limits) // _MOST_PIXELS)
     if step > 1:
-        padding = [(0, -length % step) for length in values.shape]
-        values = np.pad(values, padding)
+        values = np.pad(values, [(0, -length % step) for length in values.shape])
         height, width = (length // step for length in values.shape)
         values = values.reshape(height, step, width, step).max(axis=(1, 3))
-        values = values.repeat(step, axis=0).repeat(step, axis=1)
+    values = values.astype(np.float32)
     colours = LinearSegmentedColormap.from_list("mask", ["white", color])
-    return show(axis, values, limits, origin, cmap=colours, vmin=0, vmax=1)
+    look = {"cmap": colours, "vmin": 0, "vmax": 1}
+    return _draw(axis, values, limits, origin, step, look)
 
 
 def outline(axis, mask, origin=(0, 0), **look):

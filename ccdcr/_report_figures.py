@@ -234,8 +234,10 @@ def draw_distribution(report):
 
 def _plain(column):
     """Numbers of a column that may have a unit or a mask."""
-    values = getattr(column, "value", column)
-    return np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
+    hidden = np.broadcast_to(getattr(column, "mask", False), len(column))
+    values = getattr(column, "unmasked", column)  # as astropy's masked quantities say
+    values = np.ma.getdata(getattr(values, "value", values)).astype(float)
+    return np.where(hidden, np.nan, values)
 
 
 def _within(values, edges):

@@ -67,8 +67,9 @@ def plot_cleaning(
     frame, as far as it is seen, and compresses what is bright. Cosmic rays are black
     in the middle, and circled if they are at most 300; pixels that were masked
     on input are grey. Where there are more pixels than fit, each dot of the mask
-    stands for a few of them, none of which is lost. Non-finite pixels are left
-    white; neither these nor masked ones count for the grey scale.
+    stands for a few of them, none of which is lost; frames are thinned out.
+    Non-finite pixels are left white; neither these nor masked ones count for the
+    grey scale.
 
     ``region`` is outlined in blue, ``exclude`` in orange and dashed. For the second
     frame of a pair with a shift they are elsewhere: give them in its pixels.
@@ -173,7 +174,7 @@ def plot_difference(
     tails that hold a peak, which are flagged. Of a pair both exposures are shown,
     each in its own pixels, as cosmic rays of the second are holes in the difference.
     Masks of the stages have a dot for each pixel, or where more than fit for
-    a few of them. Flagged pixels are crosses on the frame.
+    a few of them. Flagged pixels are crosses on the frame, dots if they are many.
 
     Pixels that are masked or not finite in either are left white in the difference
     and counted nowhere. The histogram reaches twice as far as the peaks; its title

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.nddata import CCDData
+from astropy.table import MaskedColumn
+from astropy.utils.masked import Masked
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ccdcr
@@ -140,10 +142,23 @@ def test_no_pixel_of_a_mask_is_lost():
     mask = np.zeros((1500, 700), bool)
     mask[[0, 77, 1499], [699, 3, 500]] = True
     axis = new_figure(3, 3).subplots()
-    image = np.asarray(show_mask(axis, mask).get_array())
-    assert_array_equal(image[:1500, :700][mask], 1)
-    assert image.sum() == 3 * 9
+    shown = show_mask(axis, mask)
+    image = np.asarray(shown.get_array())
+    assert shown.get_extent() == [-0.5, 701.5, -0.5, 1499.5]
+    assert_array_equal(np.argwhere(image), [[0, 233], [25, 1], [499, 166]])
     assert axis.get_xlim() == (-0.5, 699.5)
+
+
+def test_large_images_are_thinned_out():
+    """As a panel would do it, but before anything is computed."""
+    ccd = frame(sky(1, (40, 4000)))
+    after = ccdcr.cosmicray_median(ccd)
+    figure = plot.plot_cleaning(after, ccd)
+    image = figure.axes[0].images[0]
+    assert_array_equal(drawn(figure.axes[0]), ccd.data[1::2, 1::2])
+    assert image.get_extent() == [-0.5, 3999.5, -0.5, 39.5]
+    zoomed = plot.plot_cleaning(after, ccd, zoom=np.s_[:, 100:1500])
+    assert_array_equal(drawn(zoomed.axes[0]), ccd.data)
 
 
 @pytest.mark.parametrize(
@@ -330,14 +345,27 @@ def test_distribution(found):
         plot.plot_distribution(report.table)
 
 
-def test_distribution_with_kinds(found):
+ANGLES = [np.nan, 7, 20, 180]
+
+
+@pytest.mark.parametrize(
+    "angle",
+    [
+        ANGLES * u.deg,
+        Masked([3, 7, 20, 180] * u.deg, mask=[True, False, False, False]),
+        MaskedColumn([3.0, 7, 20, 180], mask=[True, False, False, False]),
+        np.array(ANGLES),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_distribution_with_kinds(found, angle):
     """Columns that the table may have."""
     before, after, _ = found
     report = ccdcr.cosmicray_report(after, before)
     kinds = np.array(["spot", "track", "track", "other"])
     for name in {"angle", "kind"} & set(report.table.colnames):
         report.table.remove_column(name)
-    report.table["angle"] = np.ma.masked_invalid([np.nan, 7, 20, 180]) * u.deg
+    report.table["angle"] = angle
     report.table["kind"] = kinds
     figure = plot.plot_distribution(report)
     axes = panels(figure)
