@@ -1,22 +1,24 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Which cosmic rays were removed: a table, and a segmentation image."""
+"""Which cosmic rays were removed: a table, a segmentation image, regions."""
 
-from functools import cached_property, partial
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from astropy import units as u
 
-from ccdcr._ccd import FLAG_COINCIDENT, FLAG_SUSPECT, owns_flags
-from ccdcr._doubts import check_dark, hot_pixels, negative_cores
+from ccdcr._detections import list_detections
+from ccdcr._doubts import check_dark
 from ccdcr._frames import check_pair
-from ccdcr.pixels.table import detections, measure, pick
+from ccdcr._options import check_count
+from ccdcr.pixels.shape import KINDS
 
 __all__ = ["CosmicRayReport", "cosmicray_report"]
 
-_IN_LINE = 25  # suspects in a row or column, at least, of one that is bad
+_MARGIN = 3.0  # pixels of a region around a cosmic ray
 
 
-def cosmicray_report(after, before, *, dark=None):
+def cosmicray_report(after, before, *, dark=None, previous=None, min_pixels=1):
     """
     List the cosmic rays that a cleaner found.
 
@@ -29,6 +31,12 @@ def cosmicray_report(after, before, *, dark=None):
     dark : `~astropy.nddata.CCDData` or `~numpy.ndarray`, optional
         A dark frame of the same shape, in any unit: detections that are pixels
         which are hot in it get a word in the column ``suspect``.
+    previous : `~astropy.nddata.CCDData` or `~numpy.ndarray`, optional
+        The frame that was taken before, of the same shape, in any unit: detections
+        where it was bright get a word there, too.
+    min_pixels : int, optional
+        List cosmic rays of so many pixels and more only. The mask and the number of
+        pixels stay those of all.
 
     Returns
     -------
@@ -40,7 +48,7 @@ def cosmicray_report(after, before, *, dark=None):
     TypeError
         If a frame is not a CCDData of numbers.
     ValueError
-        If the shapes differ.
+        If the shapes differ, or ``min_pixels`` is not positive.
     astropy.units.UnitsError
         If the units do not convert into each other.
 
@@ -59,6 +67,13 @@ def cosmicray_report(after, before, *, dark=None):
     counted as one. This, and whether a cosmic ray is in another exposure as well, comes
     from ``flags``, which some ways of writing a frame lose.
 
+    The column ``kind`` tells what a detection looks like. A ``spot`` is shorter than
+    3.2 pixels, or round and straight. A ``worm`` is bent: the middles of its slices
+    deviate from a straight line by 0.19 pixels, 0.092 of its width and 0.012 of its
+    length at least (rms). A ``trail`` is
+    straight, wider than 3 pixels and three times as long, as light is and charge is
+    not, or longer than 200 pixels. All others are a ``track``.
+
     The column ``suspect`` is empty or says why a detection may be no cosmic ray. Of
     what was left alone: ``source-like`` (by a pair or stack); by methods for single
     exposures ``line`` (it is in a row or column of which half stands out), else
@@ -67,38 +82,36 @@ def cosmicray_report(after, before, *, dark=None):
     the median of ``dark``), ``negative core`` (in it or beside it is a pixel 5 sigma
     below all that are around, which a hot pixel leaves when a dark is subtracted
     that has too much of it; sigma is that of the pixel, and at least the scatter of
-    neighbouring pixels, of a large frame on sixteen of its rows).
+    neighbouring pixels, of a large frame on sixteen of its rows), ``persistence``
+    (where most was removed ``previous`` is 100 sigma above its median). If more than
+    one is true the last of these is given.
 
     Examples
     --------
     >>> import numpy as np
-    >>>     >>> import ccdcr
+    >>> from astropy.nddata import CCDData
+    >>> import ccdcr
     >>> rng = np.random.default_rng(1)
     >>> first = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
     >>> second = CCDData(rng.normal(100, 5, (40, 50)), unit="adu")
-    >>> first.data[20, 10:13] += 2000
+    >>> first.data[20, 10:15] += 2000
     >>> clean1, clean2 = ccdcr.cosmicray_pair(first, second)
     >>> report = ccdcr.cosmicray_report(clean1, first)
     >>> print(report)
-    1 cosmic ray on 15 of 2000 pixels (0.75 %); the largest has 15 pixels
-    >>> print(report.table["n_pixels"][0], report.table["y_centroid"][0].round(1))
-    15 20.0
+    1 cosmic ray on 21 of 2000 pixels (1.1 %); the largest has 21 pixels
+    1 track
+    >>> print(report.table["n_pixels"][0], report.table["length"][0].round(1))
+    21 5.0
     """
     factor = check_pair(after, before, ("after", "before"))
+    check_count("min_pixels", min_pixels, least=1)
+    others = {
+        name: None if frame is None else check_dark(frame, after, name)
+        for name, frame in (("dark", dark), ("previous", previous))
+    }
     mask = _mask_of(after, before)
-    at = np.flatnonzero(mask)
-    given, left = (pick(np.asarray(ccd.data), at) for ccd in (before, after))
-    with np.errstate(invalid="ignore", over="ignore"):
-        removed = given * np.float64(factor) - left
-    known = after.flags is not None and owns_flags(after)
-    single = after.meta.get("CCRFUNC") in ("cosmicray_median", "cosmicray_lacosmic")
-    alone = "line" if single else "source-like"
-    doubts = {"negative core": partial(negative_cores, before)}
-    if dark is not None:
-        doubts["hot pixel"] = partial(hot_pixels, check_dark(dark, after), before)
-    return CosmicRayReport(
-        mask, at, removed, after.unit, after.flags if known else None, doubts, alone
-    )
+    listed = list_detections((after, before), factor, mask, others, min_pixels)
+    return CosmicRayReport(mask, listed, after.unit, min_pixels)
 
 
 def _mask_of(after, before):
@@ -125,19 +138,12 @@ class CosmicRayReport:
     ----------
     mask : 2D bool `~numpy.ndarray`
         The cosmic rays.
-    at : 1D int `~numpy.ndarray`
-        Where their pixels are in the flat image, in ascending order.
-    removed : 1D `~numpy.ndarray`
-        What was taken away from each of these.
+    listed : tuple
+        What is known of them.
     unit : `~astropy.units.Unit`
-        Its unit.
-    flags : 2D uint8 `~numpy.ndarray`, optional
-        How each pixel was treated.
-    doubts : dict, optional
-        Functions that take cosmic rays and give the numbers of those that may be
-        something else, by the word for that.
-    alone : str, optional
-        Word for what was left alone.
+        That of the charge.
+    min_pixels : int
+        Pixels of a cosmic ray that is listed, at least.
 
     Attributes
     ----------
@@ -147,20 +153,29 @@ class CosmicRayReport:
         Pixels in ``mask``.
     fraction : float
         Their share of all pixels.
+    n_cosmicrays : int
+        Cosmic rays that are listed: groups of touching pixels.
+    n_small : int
+        Cosmic rays that are not listed, as they have less than ``min_pixels`` pixels.
+    n_suspects : int
+        Detections that were left alone.
+    rate : `~astropy.units.Quantity` or None
+        All cosmic rays per area and time, if the header of the frame has the exposure
+        time (EXPTIME, EXPOSURE or ITIME, in seconds) and the size of a pixel (XPIXSZ
+        and YPIXSZ, or PIXSIZE1 and PIXSIZE2, in micrometres).
     """
 
-    def __init__(
-        self, mask, at, removed, unit, flags=None, doubts=None, alone="source-like"
-    ):
+    def __init__(self, mask, listed, unit, min_pixels):
         self.mask = mask
-        self._at = at
-        self._doubts = doubts or {}
-        self._alone = alone
-        self._flags = flags
-        self.n_pixels = at.size
+        self.n_pixels = int(np.count_nonzero(mask))
         self.fraction = self.n_pixels / mask.size
-        self._removed = removed
+        self.n_cosmicrays = listed.n_cosmicrays
+        self.n_small = listed.n_small
+        self.n_suspects = listed.n_suspects
+        self.rate = listed.rate
+        self._listed = listed
         self._unit = unit
+        self._min_pixels = min_pixels
 
     @cached_property
     def segmentation(self):
@@ -173,36 +188,15 @@ class CosmicRayReport:
         """
         from photutils.segmentation import SegmentationImage
 
-        labels = _labels(self.mask)
-        if self._flags is not None:
-            suspects = _labels((self._flags & FLAG_SUSPECT > 0) & ~self.mask)
-            labels = np.where(suspects > 0, suspects + labels.max(), labels)
+        labels = np.zeros(self.mask.shape, dtype=np.int32)
+        if self.n_cosmicrays:  # or else detect_sources warns
+            labels = _labels(self.mask, self._min_pixels)
+        if self.n_suspects:
+            left = np.zeros_like(self.mask)
+            left.ravel()[self._listed.suspects] = True
+            suspects = _labels(left, 1)
+            labels = np.where(suspects > 0, suspects + self.n_cosmicrays, labels)
         return SegmentationImage(labels)
-
-    @cached_property
-    def _cosmicrays(self):
-        return detections(self._at, self.mask.shape)
-
-    @cached_property
-    def _suspects(self):
-        """What was left alone."""
-        at = self._at[:0]
-        if self._flags is not None:
-            # the bits above this one are not in use
-            at = np.flatnonzero(self._flags >= FLAG_SUSPECT)
-            left = (pick(self._flags, at) & FLAG_SUSPECT > 0) & ~pick(self.mask, at)
-            at = at[left]
-        return detections(at, self.mask.shape)
-
-    @property
-    def n_cosmicrays(self):
-        """Number of cosmic rays: groups of touching pixels."""
-        return self._cosmicrays.n
-
-    @property
-    def n_suspects(self):
-        """Number of detections that were left alone."""
-        return self._suspects.n
 
     @cached_property
     def table(self):
@@ -213,76 +207,136 @@ class CosmicRayReport:
         ``x_centroid`` and ``y_centroid`` its centre in zero-based pixels, weighted
         with the charge that was removed where that is positive (unweighted if
         nothing was removed); ``bbox_xmin bbox_xmax bbox_ymin bbox_ymax`` its limits,
-        both included; ``charge`` what was removed, in the data unit: zero if the
-        pixels were flagged only; ``coincident`` whether another exposure was hit
-        there, too, masked where that is not known; ``suspect`` is empty, or says why
-        it may be no cosmic ray (see `cosmicray_report`).
+        both included.
+
+        ``length`` and ``width``, in pixels, are those of the rectangle of even charge
+        with the same second moments, and ``angle``, in degrees, is that of its longer
+        axis, from +x towards +y, 0 to 180 (0 if it is round); pixels with less than a
+        twentieth of the charge of the brightest do not count.
+
+        ``charge`` is what was removed, in the data unit: zero if the pixels were
+        flagged only, or left alone; ``charge_error`` its standard error from the
+        uncertainties of the frame before and after (from the scatter of the frame, if
+        it has none); ``significance`` the one over the other.
+
+        ``kind`` is what it looks like, ``spot``, ``track``, ``worm`` or ``trail``;
+        ``coincident`` whether another exposure was hit there, too, masked where that is
+        not known; ``on_edge`` whether it touches the edge of the frame, or a masked or
+        non-finite pixel; ``suspect`` is empty, or says why it may be no cosmic ray (see
+        `cosmicray_report`).
         """
         from astropy.table import MaskedColumn, QTable
 
-        width = self.mask.shape[1]
-        left = self._suspects
-        parts = (
-            measure(self._cosmicrays, self._removed, width),
-            measure(left, np.zeros(left.at.size), width),
-        )
-        columns = {
-            name: np.concatenate([part[name] for part in parts]) for name in parts[0]
-        }
-        n = columns["n_pixels"].size
-        columns = {"label": np.arange(1, n + 1), **columns}
-        columns["charge"] = u.Quantity(columns["charge"], self._unit, copy=False)
-        both = np.zeros(n, dtype=bool)
-        if self._flags is not None:
-            hit_twice = pick(self._flags, self._at) & FLAG_COINCIDENT
-            both[self._cosmicrays.of(np.flatnonzero(hit_twice))] = True
-        columns["coincident"] = MaskedColumn(both, mask=self._flags is None)
-        columns["suspect"] = self._reasons()
+        columns = dict(self._listed.columns)
+        for name in ("charge", "charge_error"):
+            columns[name] = u.Quantity(columns[name], self._unit, copy=False)
+        columns["angle"] = u.Quantity(columns["angle"], u.deg, copy=False)
+        unknown = not self._listed.coincident_known
+        columns["coincident"] = MaskedColumn(columns["coincident"], mask=unknown)
         return QTable(columns, copy=False)
 
-    def _reasons(self):
-        """Why each detection may be no cosmic ray."""
-        n = self._cosmicrays.n
-        reasons = np.full(n + self._suspects.n, "", dtype="U13")
-        for word, find in self._doubts.items() if n else ():
-            reasons[find(self._cosmicrays)] = word
-        reasons[n:] = self._alone
-        if self._alone == "line" and self._suspects.n:
-            at, _, length, group, _ = self._suspects
-            y, x = np.divmod(at, self.mask.shape[1])
-            many = np.maximum(np.bincount(y)[y], np.bincount(x)[x]) < _IN_LINE
-            reasons[n + np.repeat(group, length)[many]] = "saturated"
-        return reasons
+    def to_regions(self):
+        """
+        Outline the detections.
+
+        Returns
+        -------
+        regions : `regions.Regions`
+            An ellipse around each row of ``table``, in zero-based pixels, with its
+            label as text; those of suspects are dashed.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If the package regions is not installed: ``pip install ccdcr[regions]``.
+        """
+        from regions import EllipsePixelRegion, PixCoord, Regions
+
+        ellipses = []
+        for label, x, y, length, width, angle, suspect in self._ellipses():
+            style = {"color": "magenta" if suspect else "red", "dashed": bool(suspect)}
+            ellipse = EllipsePixelRegion(
+                PixCoord(x, y), length, width, angle * u.deg, {"text": str(label)}
+            )
+            ellipse.visual["color"] = style["color"]
+            ellipse.visual["linestyle"] = "--" if style["dashed"] else "-"
+            ellipses.append(ellipse)
+        return Regions(ellipses)
+
+    def write_regions(self, path, *, overwrite=False):
+        """
+        Write a region file for DS9; no other package is needed.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to.
+        overwrite : bool, optional
+            Whether a file that is there may be replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If there is such a file, and ``overwrite`` is False.
+        """
+        lines = ["# Region file format: DS9 version 4.1", "image"]
+        for label, x, y, length, width, angle, suspect in self._ellipses():
+            style = "magenta dash=1" if suspect else "red"
+            lines.append(  # DS9 counts from one, and by half axes
+                f"ellipse({x + 1:.2f},{y + 1:.2f},{length / 2:.2f},{width / 2:.2f},"
+                f"{angle:.1f}) # color={style} text={{{label}}}"
+            )
+        with Path(path).open("w" if overwrite else "x", encoding="ascii") as file:
+            file.write("\n".join(lines) + "\n")
+
+    def _ellipses(self):
+        """Label, centre, axes, angle and suspicion of each."""
+        columns = self._listed.columns
+        names = "label", "x_centroid", "y_centroid", "length", "width", "angle"
+        for *numbers, suspect in zip(
+            *(columns[name].tolist() for name in names),
+            columns["suspect"],
+            strict=True,
+        ):
+            label, x, y, length, width, angle = numbers
+            yield label, x, y, length + _MARGIN, width + _MARGIN, angle, str(suspect)
 
     def __repr__(self):
-        return f"<CosmicRayReport: {self}>"
+        return f"<CosmicRayReport: {str(self).splitlines()[0]}>"
 
     def __str__(self):
-        n = self.n_cosmicrays
-        text = f"{n} cosmic ray{'' if n == 1 else 's'} on {self.n_pixels} of "
+        n, columns = self.n_cosmicrays, self._listed.columns
+        text = f"{_count(n + self.n_small, 'cosmic ray')} on {self.n_pixels} of "
         text += f"{self.mask.size} pixels ({100 * self.fraction:.2g} %)"
         if n:
-            largest = self.table["n_pixels"][:n].max()
-            text += f"; the largest has {largest} pixel{'' if largest == 1 else 's'}"
-        left = self.n_suspects
-        if left:
-            text += f"; {left} suspect{'' if left == 1 else 's'} left alone"
-        doubts = self.table["suspect"][:n] if n else []
-        words, counts = np.unique([word for word in doubts if word], return_counts=True)
-        for word, count in zip(words, counts, strict=True):
-            text += (
-                f"; {count} may be a {word}"
-                if count == 1
-                else f"; {count} may be {word}s"
-            )
-        return text
+            largest = columns["n_pixels"][:n].max()
+            text += f"; the largest has {_count(largest, 'pixel')}"
+        if self._min_pixels > 1:
+            text += f"; {n} of at least {self._min_pixels} pixels are listed"
+        if self.n_suspects:
+            text += f"; {_count(self.n_suspects, 'suspect')} left alone"
+        doubts = columns["suspect"][:n]
+        for word, count in zip(*np.unique(doubts, return_counts=True), strict=True):
+            if word:
+                text += f"; {count} may be " + (
+                    f"a {word}" if count == 1 else f"{word}s"
+                )
+        kinds = [
+            (np.count_nonzero(columns["kind"][:n] == kind), kind) for kind in KINDS
+        ]
+        more = [_count(count, kind) for count, kind in kinds if count]
+        if self.rate is not None:
+            more.append(f"{self.rate.to_value('1 / (cm2 min)'):.2g} per cm2 and minute")
+        return text + ("\n" + ", ".join(more) if more else "")
 
 
-def _labels(mask):
+def _count(n, word):
+    return f"{n} {word}{'' if n == 1 else 's'}"
+
+
+def _labels(mask, least):
     """Number of the group of touching pixels that each pixel belongs to."""
     from photutils.segmentation import detect_sources
 
-    if not mask.any():  # detect_sources would warn and return None
-        return np.zeros(mask.shape, dtype=np.int32)
     # by position: the names of these arguments changed in photutils 3
-    return detect_sources(mask.astype(np.float32), 0.5, 1).data
+    return detect_sources(mask.astype(np.float32), 0.5, least).data

@@ -9,12 +9,15 @@ from ccdcr.pixels.groups import join, runs
 
 __all__ = [
     "Detections",
+    "beside",
     "detections",
     "holes",
     "measure",
+    "of_size",
     "peaks",
     "pick",
     "sample",
+    "sums",
     "touched",
 ]
 
@@ -128,14 +131,14 @@ def measure(found, removed, width):
     column = at - np.repeat(y * width, length)
     weight = np.fmax(removed, 0.0)
     weight[weight == np.inf] = 0.0
-    of_run = _sums(weight, start)
+    of_run = sums(weight, start)
     total = np.bincount(group, of_run, n)
     if not total.all():  # of some nothing was removed
         weight[np.repeat(total[group] == 0, length)] = 1.0
-        of_run = _sums(weight, start)
+        of_run = sums(weight, start)
         total = np.bincount(group, of_run, n)
     columns = {"n_pixels": np.bincount(group, length, n).astype(int)}
-    columns["x_centroid"] = np.bincount(group, _sums(weight * column, start), n) / total
+    columns["x_centroid"] = np.bincount(group, sums(weight * column, start), n) / total
     columns["y_centroid"] = np.bincount(group, of_run * y, n) / total
     low, high, x = np.full(n, width), np.full(n, -1), column[start]
     np.minimum.at(low, group, x)
@@ -145,13 +148,84 @@ def measure(found, removed, width):
     low[group[::-1]] = y[::-1]  # the last that is written stays: that of the first run
     high[group] = y
     columns["bbox_ymin"], columns["bbox_ymax"] = low, high
-    columns["charge"] = np.bincount(group, _sums(removed, start), n)
+    columns["charge"] = np.bincount(group, sums(removed, start), n)
     return columns
 
 
-def _sums(values, start):
-    """Sum over each run."""
+def sums(values, start):
+    """
+    Add up runs.
+
+    Parameters
+    ----------
+    values : 1D `~numpy.ndarray`
+        One for each pixel.
+    start : 1D int `~numpy.ndarray`
+        Where each run starts.
+
+    Returns
+    -------
+    sums : 1D `~numpy.ndarray`
+        One for each run.
+    """
     return np.add.reduceat(values, start) if start.size else values
+
+
+def of_size(found, least):
+    """
+    Keep detections that are large enough.
+
+    Parameters
+    ----------
+    found : Detections
+        All of them.
+    least : int
+        Pixels of one that is kept, at least.
+
+    Returns
+    -------
+    found : Detections
+        Those, in the same order.
+    """
+    large = np.bincount(found.group, found.length, found.n) >= least
+    runs_kept = large[found.group]
+    length = found.length[runs_kept]
+    return Detections(
+        found.at[np.repeat(runs_kept, found.length)],
+        np.cumsum(length) - length,
+        length,
+        (np.cumsum(large) - 1)[found.group[runs_kept]],
+        int(np.count_nonzero(large)),
+    )
+
+
+def beside(found, shape):
+    """
+    Go through the neighbours of all pixels of detections.
+
+    Parameters
+    ----------
+    found : Detections
+        The detections.
+    shape : tuple of int
+        Rows and columns of the image.
+
+    Yields
+    ------
+    places : 1D int `~numpy.ndarray`
+        Where neighbours on one side are in the flat image, clipped.
+    inside : 1D bool `~numpy.ndarray`
+        Which are in the image at all.
+    pixels : 1D int `~numpy.ndarray`
+        Index in ``at`` of the pixels whose neighbours they are.
+    """
+    ends = np.append(found.start, found.start + found.length - 1)
+    everything = np.arange(found.at.size)
+    for step in _BESIDE:
+        # to the left and right of a run only its ends have other neighbours than it
+        pixels = ends if step[1] else everything
+        if step != (0, 0):
+            yield *_beside(found.at[pixels], step, shape), pixels
 
 
 def holes(found, image, look, limit):

@@ -110,7 +110,10 @@ def test_any_order_of_memory_and_bytes(dtype, order):
     assert got.mask.flags.c_contiguous
     assert_array_equal(got.mask, want.mask)
     for name in want.table.colnames:
-        assert_array_equal(got.table[name], want.table[name], err_msg=name)
+        if name in ("charge_error", "significance"):  # variances in their own precision
+            assert_allclose(got.table[name], want.table[name], rtol=1e-6)
+        else:
+            assert_array_equal(got.table[name], want.table[name], err_msg=name)
 
 
 def test_large_frames_are_sampled():
