@@ -14,7 +14,7 @@ __all__ = [
     "draw_report",
     "picture",
     "table",
-    "write_extras",
+    "tell_of",
 ]
 
 _STAGES = ("reading", "cleaning", "writing")
@@ -129,9 +129,9 @@ def check_extras(parser, options, n, taken):
                 parser.exit(1, text)
 
 
-def write_extras(wanted, k, n, paths, report, progress):
+def tell_of(wanted, k, n, paths, report, progress):
     """
-    Write the table and the figure of one frame, where they were asked for.
+    Tell what was found in one frame; write its table and figure if they are wanted.
 
     Parameters
     ----------
@@ -147,6 +147,8 @@ def write_extras(wanted, k, n, paths, report, progress):
     progress : Progress
         Takes the lines to be printed.
     """
+    # one line for a frame: the rest of the summary is that of ccdcr report
+    progress.say(f"{paths[1]}: {str(report).splitlines()[0]}")
     if wanted["report"] is not None:
         name = _numbered(wanted["report"], k, n)
         report.table.write(name, overwrite=wanted["overwrite"])
@@ -187,7 +189,8 @@ def draw_report(report, frames, dark, name):
     images = {"mask": report.mask, "before": before, "after": after}
     if dark is not None:
         images["dark"] = dark
-    save_figure(plot_thumbnails(report, images, title=str(report)), name)
+    title = str(report).splitlines()[0]
+    save_figure(plot_thumbnails(report, images, title=title), name)
 
 
 class Progress:

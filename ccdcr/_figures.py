@@ -84,7 +84,7 @@ def draw_cleaning(report, frames, limits, marks, wcs):
 
 def _count(report, part, limits):
     if limits is None:
-        return str(report).partition(";")[0]
+        return str(report).splitlines()[0].partition(";")[0]
     n = np.count_nonzero(report.mask[part])
     return f"{n} of {report.mask[part].size} pixels"
 

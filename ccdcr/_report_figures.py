@@ -10,6 +10,7 @@ from ccdcr.pixels.difference import middle_and_sigma
 __all__ = ["chosen_rows", "draw_distribution", "draw_thumbnails"]
 
 _MOST_ROWS = 8  # of detections that nobody has chosen
+_LONG = 1.5  # length over width of what has a direction
 _MARGIN, _LEAST = 5, 21  # pixels around a detection, and across a thumbnail
 
 
@@ -201,7 +202,7 @@ def draw_distribution(report):
         ("charge", charge, _charge_edges(charge), str(table["charge"].unit), "log"),
     ]
     if "angle" in table.colnames:
-        angle = _plain(table["angle"])
+        angle = _directions(table)
         edges = np.arange(0, 181, 15)
         panels.append(("angle", angle, edges, "degrees from +x to +y", "linear"))
     kinds = {"": np.ones(len(table), dtype=bool)}
@@ -230,6 +231,15 @@ def draw_distribution(report):
             handles=handles, loc="outside lower center", ncols=4, frameon=False
         )
     return figure
+
+
+def _directions(table):
+    """Angles of what has a direction: the others have one that means nothing."""
+    angle = _plain(table["angle"])
+    if {"length", "width"} <= set(table.colnames):
+        length, width = (_plain(table[name]) for name in ("length", "width"))
+        angle[~(length >= _LONG * width)] = np.nan
+    return angle
 
 
 def _plain(column):

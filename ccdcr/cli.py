@@ -401,10 +401,9 @@ def _together(cleaner, paths, outs, arguments, options, folder=None):
             clean = getattr(ccdcr.files, f"clean_{cleaner}")
             reports = clean(*arguments, progress=progress, **given)
             for k, names in enumerate(zip(paths, outs, strict=True)):
-                progress.say(f"{names[1]}: {reports[k]}")
                 # regions are those of the first
                 here = wanted if k == 0 else {**wanted, "region": None, "exclude": None}
-                _extras.write_extras(here, k, len(paths), names, reports[k], progress)
+                _extras.tell_of(here, k, len(paths), names, reports[k], progress)
     except Exception as failure:
         return _tell([*paths, *outs], failure)
     return _DONE
@@ -429,9 +428,8 @@ def _single(cleaner, files, output_dir, **options):
             progress.start(k, Path(path).name)
             try:
                 report = clean(path, out, progress=progress, **given)
-                progress.say(f"{out}: {report}")
                 names = path, out
-                _extras.write_extras(wanted, k, len(files), names, report, progress)
+                _extras.tell_of(wanted, k, len(files), names, report, progress)
             except Exception as failure:
                 progress.clear()
                 status = _tell([path, out], failure)

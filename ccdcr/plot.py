@@ -361,10 +361,11 @@ def plot_distribution(report, *, title=None):
 
     Notes
     -----
-    What was left alone is not counted. Angles are drawn, and kinds told apart, if the
-    table has them. Above each panel stands how many cosmic rays are without a
-    value that it can show: a charge that is not positive (as where pixels were
-    flagged only), or no angle. Masked and non-finite pixels are in no cosmic ray.
+    What was left alone is not counted. Kinds of the table are told apart by colour
+    and hatching. Above a panel stands how many cosmic rays have no value that it can
+    show: a charge that is not positive (as where pixels were flagged only), or an
+    angle of what is not 1.5 times as long as wide. Masked and non-finite pixels are in
+    no cosmic ray.
 
     Examples
     --------

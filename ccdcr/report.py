@@ -15,6 +15,8 @@ from ccdcr.pixels.shape import KINDS
 
 __all__ = ["CosmicRayReport", "cosmicray_report"]
 
+_DIGITS = {"x_centroid": 2, "y_centroid": 2, "length": 1, "width": 1, "angle": 0}
+_DIGITS |= {"charge": 1, "charge_error": 1, "significance": 1}
 _MARGIN = 3.0  # pixels of a region around a cosmic ray
 
 
@@ -233,7 +235,10 @@ class CosmicRayReport:
         columns["angle"] = u.Quantity(columns["angle"], u.deg, copy=False)
         unknown = not self._listed.coincident_known
         columns["coincident"] = MaskedColumn(columns["coincident"], mask=unknown)
-        return QTable(columns, copy=False)
+        table = QTable(columns, copy=False)
+        for name, digits in _DIGITS.items():  # that are shown, not that are kept
+            table[name].info.format = f".{digits}f"
+        return table
 
     def to_regions(self):
         """
@@ -241,7 +246,7 @@ class CosmicRayReport:
 
         Returns
         -------
-        regions : `regions.Regions`
+        regions : ``regions.Regions``
             An ellipse around each row of ``table``, in zero-based pixels, with its
             label as text; those of suspects are dashed.
 

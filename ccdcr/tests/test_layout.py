@@ -74,7 +74,7 @@ HOME = {
     "photutils": {"report"},
     "matplotlib": {"_panels"},
     "ccdproc": set(),
-    "regions": set(),
+    "regions": {"report"},
 }
 
 
