@@ -17,10 +17,10 @@ from ccdcr.exceptions import CosmicRayWarning
 from ccdcr.pixels.difference import overlap
 from ccdcr.shift import measure_shift
 
-__all__ = ["difference_method"]
+__all__ = ["SIGMAS", "check_shift", "difference_method"]
 
 #: Thresholds of peaks and tails.
-_SIGMAS = {"classic": (10, 3), "matched": (5, 2.5)}
+SIGMAS = {"classic": (10, 3), "matched": (5, 2.5)}
 
 
 def difference_method(function, ccds, names, shifts, options):
@@ -58,7 +58,7 @@ def difference_method(function, ccds, names, shifts, options):
         significance = None
         if isinstance(shift, str) and shift == "auto":
             shift, significance = measure_shift(ccds[0], ccd)
-        shift, rounded = _check_shift(shift_name, shift, shape)
+        shift, rounded = check_shift(shift_name, shift, shape)
         wanted.append(shift)
         used.append(rounded)
         significances.append(significance)
@@ -101,7 +101,7 @@ def difference_method(function, ccds, names, shifts, options):
 def _checked(options, ccds):
     """All options but the shifts, with their defaults filled in."""
     method = options["method"]
-    _options.check_choice("method", method, tuple(_SIGMAS))
+    _options.check_choice("method", method, tuple(SIGMAS))
     if method == "classic" and len(ccds) > 2:
         msg = (
             "method must be 'matched' for more than two exposures, "
@@ -109,7 +109,7 @@ def _checked(options, ccds):
         )
         raise ValueError(msg)
     sigmas = _options.check_thresholds(
-        options["sigma_peak"], options["sigma_tail"], _SIGMAS[method]
+        options["sigma_peak"], options["sigma_tail"], SIGMAS[method]
     )
     replacement = options["replacement"]
     _options.check_choice("replacement", replacement, ("auto", "other", "local", None))
@@ -163,8 +163,26 @@ def _check_scale(scale, n):
     return [_options.check_number("scale", number) for number in scale]
 
 
-def _check_shift(name, shift, shape):
-    """Two finite numbers; and rounded to the nearest pixel, with some overlap."""
+def check_shift(name, shift, shape):
+    """
+    Refuse what is no shift, or leaves nothing to compare.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for messages.
+    shift : object
+        What the caller gave.
+    shape : tuple of int
+        Rows and columns of the images.
+
+    Returns
+    -------
+    shift : tuple of float
+        Two finite numbers.
+    used : tuple of int
+        Rounded to the nearest pixel.
+    """
     msg = f"{name} must be 'auto' or two finite numbers (dy, dx), got {shift!r}"
     try:
         dy, dx = (_options.check_number(name, step, least=-math.inf) for step in shift)

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-__all__ = ["allowed_pixels", "describe"]
+__all__ = ["allowed_pixels", "describe", "pixels_of"]
 
 _RANGE = re.compile(r"\s*(?:(\*)|(\d+)\s*(?::\s*(\d+))?)\s*")
 _FORMS = (
@@ -40,6 +40,27 @@ def allowed_pixels(region, exclude, ccd):
     if exclude is not None:
         allowed &= ~_mask(exclude, shape, ccd.wcs, "exclude")
     return allowed
+
+
+def pixels_of(region, ccd, name):
+    """
+    Find the pixels of a region, or of the union of several.
+
+    Parameters
+    ----------
+    region : object
+        What the caller gave.
+    ccd : `~astropy.nddata.CCDData`
+        The frame whose shape and WCS count.
+    name : str
+        Name of the argument, for messages.
+
+    Returns
+    -------
+    mask : 2D bool `~numpy.ndarray`
+        The pixels.
+    """
+    return _mask(region, ccd.data.shape, ccd.wcs, name)
 
 
 def describe(region, shape):

@@ -14,6 +14,7 @@ from astropy import units as u
 from astropy.nddata import CCDData
 
 import ccdcr
+from ccdcr import _extras
 
 __all__ = ["main"]
 
@@ -48,18 +49,24 @@ def _check_use(parser, options):
     if options.get("apply") and (options["dark"] or options["title"]):
         parser.error("--dark and --title are for the page, --apply makes none")
     if cleaner is None:
+        if "plot" in options:  # the report
+            taken = [options[name] for name in ("after", "before", "dark", "output")]
+            _extras.check_extras(parser, options, 1, filter(None, taken))
         return
     if cleaner == "pair":
-        targets = options["output"] or map(_result_name, _pair_of(options))
+        paths = _pair_of(options)
+        targets = options["output"] or map(_result_name, paths)
     else:
+        paths = options["files"]
         folder = options["output_dir"]
         if folder is not None and Path(folder).is_file():
             parser.error(f"--output-dir must be a folder, got the file {folder!r}")
-        targets = [_result_name(path, folder) for path in options["files"]]
+        targets = [_result_name(path, folder) for path in paths]
     targets = [str(target) for target in targets]
     twice = {target for target in targets if targets.count(target) > 1}
     if twice:
         parser.error(f"results must have different names, got twice: {twice.pop()}")
+    _extras.check_extras(parser, options, len(paths), [*paths, *targets])
     # the functions say it best: a frame of one pixel, without what depends on the frame
     frame = CCDData(np.zeros((1, 1)), unit="adu")
     function = getattr(ccdcr, f"cosmicray_{cleaner}")
@@ -87,15 +94,6 @@ def _positive(text):
 
 
 _positive.__name__ = "positive number"  # as argparse will call it
-
-
-def _table(text):
-    if Path(text).suffix not in {".ecsv", ".fits", ".csv"}:
-        raise ValueError
-    return text
-
-
-_table.__name__ = "name that ends in .ecsv, .fits or .csv"
 
 
 def _section(text):
@@ -279,7 +277,15 @@ def _add_report(commands):
     command.add_argument("before", help="the file it was made from")
     command.add_argument("--dark", help="a dark frame: marks hot pixels as suspects")
     command.add_argument(
-        "--output", type=_table, help="write the table there (.ecsv, .fits, .csv)"
+        "--output",
+        type=_extras.table,
+        help="write the table there (.ecsv, .fits, .csv)",
+    )
+    command.add_argument(
+        "--plot",
+        type=_extras.picture,
+        metavar="FILE",
+        help="draw thumbnails of the largest there (.png, .pdf, .svg)",
     )
     command.add_argument("--unit", type=_unit, help="unit of images without BUNIT")
     _add_overwrite(command)
@@ -360,6 +366,7 @@ def _add_common(command, replacements):
     command.add_argument(
         "--unit", type=_unit, help="unit of the images without BUNIT, like adu"
     )
+    _extras.add_extras(command)
     _add_overwrite(command)
 
 
@@ -397,48 +404,65 @@ def _tell(paths, failure):
 
 
 def _pair(cleaner, file1, file2, output, **options):
-    out1, out2 = output or (_result_name(file1), _result_name(file2))
-    try:
-        clean = getattr(ccdcr.files, f"clean_{cleaner}")
-        reports = clean(file1, file2, out1, out2, **_given(options))
-    except Exception as failure:
-        return _tell([file1, file2, out1, out2], failure)
-    for out, report in zip((out1, out2), reports, strict=True):
-        print(f"{out}: {report}")
-    return _DONE
+    outs = output or (_result_name(file1), _result_name(file2))
+    return _together(cleaner, (file1, file2), outs, (file1, file2, *outs), options)
 
 
 def _stack(cleaner, files, output_dir, shifts=None, **options):
     outs = [_result_name(path, output_dir) for path in files]
     if isinstance(shifts, list):
         shifts = [(0, 0), *(tuple(shift) for shift in shifts)]
+    options["shifts"] = shifts
+    return _together(cleaner, files, outs, (files, outs), options, output_dir)
+
+
+def _together(cleaner, paths, outs, arguments, options, folder=None):
+    """Clean files that need each other: one failure is that of all."""
+    given, wanted = _split(options)
     try:
-        if output_dir is not None:
-            Path(output_dir).mkdir(parents=True, exist_ok=True)
-        clean = getattr(ccdcr.files, f"clean_{cleaner}")
-        reports = clean(files, outs, shifts=shifts, **_given(options))
+        if folder is not None:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        with _extras.Progress(1) as progress:
+            progress.start(0, " ".join(Path(path).name for path in paths))
+            clean = getattr(ccdcr.files, f"clean_{cleaner}")
+            reports = clean(*arguments, progress=progress, **given)
+            for k, names in enumerate(zip(paths, outs, strict=True)):
+                # regions are those of the first
+                here = wanted if k == 0 else {**wanted, "region": None, "exclude": None}
+                _extras.tell_of(here, k, len(paths), names, reports[k], progress)
     except Exception as failure:
-        return _tell([*files, *outs], failure)
-    for out, report in zip(outs, reports, strict=True):
-        print(f"{out}: {report}")
+        return _tell([*paths, *outs], failure)
     return _DONE
+
+
+def _split(options):
+    """What the cleaners want to know, and what is to be made besides."""
+    names = ("overwrite", "unit", "region", "exclude")
+    wanted = {name: options.pop(name) for name in ("plot", "report")}
+    return _given(options), wanted | {name: options[name] for name in names}
 
 
 def _single(cleaner, files, output_dir, **options):
     clean = getattr(ccdcr.files, f"clean_{cleaner}")
+    given, wanted = _split(options)
     if output_dir is not None:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
     status = _DONE
-    for path in files:  # one that fails must not cost the others
-        out = _result_name(path, output_dir)
-        try:
-            print(f"{out}: {clean(path, out, **_given(options))}")
-        except Exception as failure:
-            status = _tell([path, out], failure)
+    with _extras.Progress(len(files)) as progress:
+        for k, path in enumerate(files):  # one that fails must not cost the others
+            out = _result_name(path, output_dir)
+            progress.start(k, Path(path).name)
+            try:
+                report = clean(path, out, progress=progress, **given)
+                names = path, out
+                _extras.tell_of(wanted, k, len(files), names, report, progress)
+            except Exception as failure:
+                progress.clear()
+                status = _tell([path, out], failure)
     return status
 
 
-def _report(after, before, dark, output, unit, overwrite):
+def _report(after, before, dark, output, plot, unit, overwrite):
     try:
         if output is not None and Path(output).exists() and not overwrite:
             msg = f"{output}: exists; give --overwrite to replace it"
@@ -452,6 +476,9 @@ def _report(after, before, dark, output, unit, overwrite):
         else:
             report.table.write(output, overwrite=overwrite)
             print(f"table: {output}")
+        if plot is not None:
+            _extras.draw_report(report, frames, dark, plot)
+            print(f"figure: {plot}")
     except Exception as failure:
         return _tell([after, before, dark, output], failure)
     return _DONE

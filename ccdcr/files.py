@@ -21,7 +21,9 @@ __all__ = [
 ]
 
 
-def clean_pair(path1, path2, out1, out2, *, overwrite=False, unit=None, **options):
+def clean_pair(
+    path1, path2, out1, out2, *, overwrite=False, unit=None, progress=None, **options
+):
     """
     Clean two files with `~ccdcr.cosmicray_pair`.
 
@@ -35,6 +37,8 @@ def clean_pair(path1, path2, out1, out2, *, overwrite=False, unit=None, **option
         Whether files of these names may be replaced.
     unit : str or `~astropy.units.Unit`, optional
         Unit of the images; needed if they have no usable BUNIT card.
+    progress : callable, optional
+        Is given ``'reading'``, ``'cleaning'`` and ``'writing'``, when each begins.
     **options
         Options of `~ccdcr.cosmicray_pair`.
 
@@ -65,8 +69,12 @@ def clean_pair(path1, path2, out1, out2, *, overwrite=False, unit=None, **option
     complete, both or none.
     """
     check_targets([path1, path2], [out1, out2], overwrite)
+    tell = progress or _nobody
+    tell("reading")
     frames = [read(path, unit=unit) for path in (path1, path2)]
+    tell("cleaning")
     cleaned = cosmicray_pair(*frames, **options)
+    tell("writing")
     write_all([path1, path2], frames, cleaned, [out1, out2], unit)
     return tuple(
         cosmicray_report(after, before)
@@ -74,7 +82,7 @@ def clean_pair(path1, path2, out1, out2, *, overwrite=False, unit=None, **option
     )
 
 
-def clean_stack(paths, outs, *, overwrite=False, unit=None, **options):
+def clean_stack(paths, outs, *, overwrite=False, unit=None, progress=None, **options):
     """
     Clean files with `~ccdcr.cosmicray_stack`.
 
@@ -89,6 +97,8 @@ def clean_stack(paths, outs, *, overwrite=False, unit=None, **options):
         Whether files of these names may be replaced.
     unit : str or `~astropy.units.Unit`, optional
         Unit of the images; needed if they have no usable BUNIT card.
+    progress : callable, optional
+        Is given ``'reading'``, ``'cleaning'`` and ``'writing'``, when each begins.
     **options
         Options of `~ccdcr.cosmicray_stack`.
 
@@ -121,8 +131,12 @@ def clean_stack(paths, outs, *, overwrite=False, unit=None, **options):
         msg = f"outs must be as many as paths, {len(paths)}, got {len(outs)}"
         raise ValueError(msg)
     check_targets(paths, outs, overwrite)
+    tell = progress or _nobody
+    tell("reading")
     frames = [read(path, unit=unit) for path in paths]
+    tell("cleaning")
     cleaned = cosmicray_stack(frames, **options)
+    tell("writing")
     write_all(paths, frames, cleaned, outs, unit)
     return [
         cosmicray_report(after, before)
@@ -130,7 +144,7 @@ def clean_stack(paths, outs, *, overwrite=False, unit=None, **options):
     ]
 
 
-def clean_median(path, out, *, overwrite=False, unit=None, **options):
+def clean_median(path, out, *, overwrite=False, unit=None, progress=None, **options):
     """
     Clean a file with `~ccdcr.cosmicray_median`.
 
@@ -144,6 +158,8 @@ def clean_median(path, out, *, overwrite=False, unit=None, **options):
         Whether a file of this name may be replaced.
     unit : str or `~astropy.units.Unit`, optional
         Unit of the image; needed if it has no usable BUNIT card.
+    progress : callable, optional
+        Is given ``'reading'``, ``'cleaning'`` and ``'writing'``, when each begins.
     **options
         Options of `~ccdcr.cosmicray_median`.
 
@@ -169,10 +185,10 @@ def clean_median(path, out, *, overwrite=False, unit=None, **options):
     -----
     Which image is cleaned, and what is in the result, is as in `clean_pair`.
     """
-    return _clean_one(cosmicray_median, path, out, overwrite, unit, options)
+    return _clean_one(cosmicray_median, path, out, overwrite, unit, progress, options)
 
 
-def clean_lacosmic(path, out, *, overwrite=False, unit=None, **options):
+def clean_lacosmic(path, out, *, overwrite=False, unit=None, progress=None, **options):
     """
     Clean a file with `~ccdcr.cosmicray_lacosmic`.
 
@@ -186,6 +202,8 @@ def clean_lacosmic(path, out, *, overwrite=False, unit=None, **options):
         Whether a file of this name may be replaced.
     unit : str or `~astropy.units.Unit`, optional
         Unit of the image; needed if it has no usable BUNIT card.
+    progress : callable, optional
+        Is given ``'reading'``, ``'cleaning'`` and ``'writing'``, when each begins.
     **options
         Options of `~ccdcr.cosmicray_lacosmic`.
 
@@ -211,13 +229,17 @@ def clean_lacosmic(path, out, *, overwrite=False, unit=None, **options):
     -----
     Which image is cleaned, and what is in the result, is as in `clean_pair`.
     """
-    return _clean_one(cosmicray_lacosmic, path, out, overwrite, unit, options)
+    return _clean_one(cosmicray_lacosmic, path, out, overwrite, unit, progress, options)
 
 
-def _clean_one(cleaner, path, out, overwrite, unit, options):
+def _clean_one(cleaner, path, out, overwrite, unit, progress, options):
     check_targets([path], [out], overwrite)
+    tell = progress or _nobody
+    tell("reading")
     before = read(path, unit=unit)
+    tell("cleaning")
     after = cleaner(before, **options)
+    tell("writing")
     write_all([path], [before], [after], [out], unit)
     return cosmicray_report(after, before)
 
@@ -268,6 +290,10 @@ def apply_decisions(after, before, decisions, out, *, overwrite=False, unit=None
     report = cosmicray_report(final, given)
     write_all([after], [cleaned], [final], [out], unit, [report.mask])
     return report
+
+
+def _nobody(stage):
+    """Nobody wants to know."""
 
 
 def read(path, *, unit=None):

@@ -268,3 +268,104 @@ def test_demo_without_matplotlib(capsys, monkeypatch):
     assert status == 0
     assert "No figures" in out
     assert not list(Path("ccdcr-demo").glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("pair a.fits b.fits", ["_1", "_2"]),
+        ("stack a.fits b.fits c.fits --output-dir new", ["_1", "_2", "_3"]),
+        ("median a.fits --region [1:20,1:20]", [""]),
+        ("lacosmic a.fits b.fits --gain 1 --readnoise 4", ["_1", "_2"]),
+    ],
+)
+def test_plot_and_report(text, names, capsys):
+    pytest.importorskip("matplotlib")
+    CCDData.read("a.fits").write("c.fits")
+    Path("x").mkdir()
+    extras = f"{text} --plot x/p.png --report x/t.ecsv"
+    status, out, err = run(extras, capsys)
+    assert (status, err) == (0, "")
+    made = {f"p{name}.png" for name in names} | {f"t{name}.ecsv" for name in names}
+    assert {path.name for path in Path("x").iterdir()} == made
+    for name in names:
+        assert f"table: {Path('x') / f't{name}.ecsv'}" in out
+        assert f"figure: {Path('x') / f'p{name}.png'}" in out
+    table = QTable.read(f"x/t{names[0]}.ecsv")
+    assert table["x_centroid"][0] == pytest.approx(7, abs=0.01)
+    before = {path: path.read_bytes() for path in Path("x").iterdir()}
+    for path in Path().rglob("*_crclean.fits"):
+        path.unlink()
+    status, out, err = run(extras, capsys)
+    assert (status, out) == (1, "")
+    assert "exists; give --overwrite" in err
+    assert not list(Path().rglob("*_crclean.fits"))
+    assert run(f"{extras} --overwrite", capsys)[0] == 0
+    assert {path: path.read_bytes() for path in Path("x").iterdir()} == before
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "svg", "PNG"])
+def test_kinds_of_figures(suffix, capsys):
+    pytest.importorskip("matplotlib")
+    assert run(f"median a.fits --plot p.{suffix} --report t.fits", capsys)[0] == 0
+    head = {"pdf": b"%PDF", "svg": b"<?xml", "PNG": b"\x89PNG"}[suffix]
+    assert Path(f"p.{suffix}").read_bytes().startswith(head)
+    assert len(QTable.read("t.fits")) == 1
+
+
+def test_thumbnails_of_a_report(capsys):
+    pytest.importorskip("matplotlib")
+    run("median a.fits", capsys)
+    text = "report a_crclean.fits a.fits --dark b.fits --plot t.png"
+    status, out, err = run(text, capsys)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == "figure: t.png"
+    assert Path("t.png").stat().st_size > 1000
+    status, out, err = run(text, capsys)
+    assert (status, out) == (1, "")
+    assert err == "ccdcr: t.png: exists; give --overwrite to replace it\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("median a.fits --plot p.jpg", "invalid name that ends in .png, .pdf or .svg"),
+        ("median a.fits --report t.txt", "invalid name that ends in .ecsv, .fits"),
+        ("median a.fits --plot no/p.png", "--plot must be in a folder that exists"),
+        ("median a.fits --report a.fits", "--report must be a file of its own"),
+        ("median a.fits --report a_crclean.fits", "--report must be a file of its"),
+        ("median a.fits --overwrite --report x.fits", "must be a file, got the folder"),
+        ("report a.fits b.fits --plot no/p.png", "must be in a folder that exists"),
+    ],
+)
+def test_wrong_extras(text, message, capsys):
+    """Nothing is read or written."""
+    Path("x.fits").mkdir()
+    status, out, err = run(text, capsys)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert not list(Path().glob("*_crclean*"))
+
+
+def test_plot_without_matplotlib(capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    status, out, err = run("median a.fits --plot p.png", capsys)
+    assert (status, out) == (2, "")
+    assert "--plot needs matplotlib" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("pair a.fits b.fits", ["3: reading a.fits b.fits", "3: writing a.fits"]),
+        ("median a.fits none.fits b.fits", ["9: reading a", "8 of 9: writing b.fits"]),
+    ],
+)
+def test_progress_on_a_terminal(text, steps, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    _, out, err = run(text, capsys)
+    for step in steps:
+        assert step in err
+    assert "\r" not in out
+    assert err.endswith("\r")
+    assert len(max(err.split("\r"), key=len)) < 80 or "no such file" in err

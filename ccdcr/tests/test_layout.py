@@ -45,7 +45,7 @@ ROWS = [
     {"pixels.matched"},
     {"_frames", "_regions", "_options", "_decisions", "_pictures", "__init__"},
     {"_ccd"},
-    {"_log"},
+    {"_log", "_stages"},
     {
         "shift",
         "_classic",
@@ -62,16 +62,18 @@ ROWS = [
     {"pair", "stack", "median", "lacosmic", "report"},
     {"_scores", "restore"},
     {"simulate"},
-    {"plot", "_fits"},
+    {"_panels"},
+    {"_figures", "_report_figures", "_fits"},
+    {"plot"},
     {"review"},
     {"files"},
-    {"demo"},
+    {"demo", "_extras"},
     {"cli"},
 ]
 HOME = {
     "astroscrappy": {"_astroscrappy"},
     "photutils": {"report"},
-    "matplotlib": {"plot"},
+    "matplotlib": {"_panels"},
     "ccdproc": set(),
     "regions": {"report"},
 }

@@ -4,8 +4,8 @@ Make the pictures of this folder.
 
     python docs/images/make.py [--real FOLDER]
 
-The picture of hot pixels needs a folder with frames of an SBIG ST-402, that of the
-page for review needs Chromium.
+The pictures of hot pixels and of reports need a folder with frames of an SBIG ST-402
+and of WFPC2, that of the page for review needs Chromium.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from matplotlib.figure import Figure
 from scipy import ndimage
 
 import ccdcr
-from ccdcr import simulate
-from ccdcr.demo import run
+from ccdcr import files, plot, simulate
+from ccdcr.demo import raw_exposures, run
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.single import find_sharp
 
@@ -160,8 +160,27 @@ def median():
     figure.savefig(HERE / "median.png", dpi=100, metadata={"Software": None})
 
 
-def hot_pixels(folder):
-    """A real exposure of 1200 s, with and without dark and mask."""
+def _save(figure, name):
+    figure.savefig(HERE / name, dpi=80, metadata={"Software": None})
+
+
+def pictures():
+    """What ``ccdcr.plot`` draws of the exposures of the examples, and of stars."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw_exposures(folder)
+        a, b = (files.read(Path(folder) / f"{name}.fits") for name in "ab")
+    part = "[100:170,1:80]"
+    first, _ = ccdcr.cosmicray_pair(a, b, shift=(-4, 0), exclude=part)
+    zoom = "[60:190,1:130]"
+    _save(plot.plot_cleaning(first, a, zoom=zoom, exclude=part), "cleaning.png")
+    field = simulate.imaging_scene(
+        rng=4, shape=(150, 150), seeing=[3.0, 3.6], n_stars=30, n_hits=40
+    )
+    _save(plot.plot_difference(*field.exposures), "difference.png")
+
+
+def _dark_subtracted(folder):
+    """A real exposure of 1200 s in which the dark was subtracted, and the dark."""
     folder = Path(folder) / "st402_sets"
     data, *darks = (
         fits.getdata(folder / f"{name}.fits.gz").astype(np.float32)
@@ -172,6 +191,38 @@ def hot_pixels(folder):
     )
     dark = np.median(darks, axis=0)
     noise = np.sqrt((data - 1020).clip(0) / 1.49 + (14 / 1.49) ** 2)
+    ccd = CCDData(data - dark, uncertainty=StdDevUncertainty(noise), unit="adu")
+    return ccd, CCDData(dark, unit="adu")
+
+
+def reports(folder):
+    """Thumbnails beside a dark, and how many cosmic rays there are in WFPC2."""
+    ccd, dark = _dark_subtracted(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ccdcr.CosmicRayWarning)
+        after = ccdcr.cosmicray_median(ccd, dispersion_axis=1, saturation=65000)
+    report = ccdcr.cosmicray_report(after, ccd, dark=dark)
+    table = report.table[: report.n_cosmicrays]
+    hot = table["suspect"] == "hot pixel"
+    largest = np.argsort(-table["n_pixels"], kind="stable")[:3]
+    labels = [*table["label"][largest], *table["label"][hot][:2]]
+    frames = {"mask": report.mask, "science": ccd, "after": after, "dark": dark}
+    _save(plot.plot_thumbnails(report, frames, labels), "thumbnails.png")
+    name = "WFPC2u5780205r_c0fx.fits.gz"
+    data = fits.getdata(Path(folder) / "wfpc2_sample" / name)[0]
+    chip = CCDData(data.astype(np.float32), unit="adu")
+    report = ccdcr.cosmicray_report(
+        ccdcr.cosmicray_median(chip, gain=7, readnoise=5), chip
+    )
+    _save(plot.plot_distribution(report), "distribution.png")
+
+
+def hot_pixels(folder):
+    """A real exposure of 1200 s, with and without dark and mask."""
+    ccd, dark = _dark_subtracted(folder)
+    dark = dark.data
+    data, noise = ccd.data + dark, ccd.uncertainty.array
+    folder = Path(folder) / "st402_sets"
     hot = dark - ndimage.median_filter(dark, (15, 15)) > 5 * noise
     known = fits.getdata(folder / "truth_sci-neon-1200.fits.gz", 1) & 1 > 0
     part = np.s_[90:250, 420:700]
@@ -213,5 +264,7 @@ if __name__ == "__main__":
     matched()
     median()
     page()
+    pictures()
     if real:
+        reports(real)
         hot_pixels(real)
