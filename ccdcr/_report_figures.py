@@ -222,7 +222,7 @@ def draw_distribution(report):
         axis.yaxis.get_major_locator().set_params(integer=True)
         missing = values.size - np.count_nonzero(_within(values, edges))
         if missing:
-            axis.set_title(f"{missing} without", fontsize="medium")
+            axis.set_title(f"{missing} without {name}", fontsize="medium")
     if "angle" in table.colnames:
         axes[-1].set_xticks(np.arange(0, 181, 45))
     if len(kinds) > 1 or "" not in kinds:

@@ -366,7 +366,7 @@ def test_distribution_with_kinds(found, angle):
     axes = panels(figure)
     total = axes["angle"].patches[-1].get_data()
     assert_array_equal(total.values, [1, 1] + [0] * 10)
-    assert axes["angle"].get_title() == "2 without"
+    assert axes["angle"].get_title() == "2 without angle"
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["spot", "track", "other"]
     track = axes["size"].patches[1].get_data()
@@ -379,7 +379,7 @@ def test_charge_of_nothing_removed(found):
     after = ccdcr.cosmicray_median(before, replacement=None)
     report = ccdcr.cosmicray_report(after, before)
     axes = panels(plot.plot_distribution(report))
-    assert axes["charge"].get_title() == f"{report.n_cosmicrays} without"
+    assert axes["charge"].get_title() == f"{report.n_cosmicrays} without charge"
 
 
 @pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
