@@ -277,6 +277,13 @@ def _add_report(commands):
     command.add_argument("before", help="the file it was made from")
     command.add_argument("--dark", help="a dark frame: marks hot pixels as suspects")
     command.add_argument(
+        "--previous", help="the frame before: marks what may be left of its light"
+    )
+    command.add_argument(
+        "--min-pixels", type=int, default=1, help="list cosmic rays of so many and more"
+    )
+    command.add_argument("--regions", help="write regions for DS9 there (.reg)")
+    command.add_argument(
         "--output",
         type=_extras.table,
         help="write the table there (.ecsv, .fits, .csv)",
@@ -462,14 +469,19 @@ def _single(cleaner, files, output_dir, **options):
     return status
 
 
-def _report(after, before, dark, output, plot, unit, overwrite):
+def _report(after, before, output, plot, regions, unit, overwrite, **options):
+    paths = [after, before, options["dark"], options["previous"]]
     try:
-        if output is not None and Path(output).exists() and not overwrite:
-            msg = f"{output}: exists; give --overwrite to replace it"
-            raise FileExistsError(msg)
-        frames = [ccdcr.files.read(path, unit=unit) for path in (after, before)]
-        dark = None if dark is None else ccdcr.files.read(dark, unit=unit)
-        report = ccdcr.cosmicray_report(*frames, dark=dark)
+        for target in (output, regions):
+            if target is not None and Path(target).exists() and not overwrite:
+                msg = f"{target}: exists; give --overwrite to replace it"
+                raise FileExistsError(msg)
+        frames = [
+            None if path is None else ccdcr.files.read(path, unit=unit)
+            for path in paths
+        ]
+        *frames, options["dark"], options["previous"] = frames
+        report = ccdcr.cosmicray_report(*frames, **options)
         print(report)
         if output is None:
             report.table.pprint(max_lines=-1, max_width=-1)
@@ -477,10 +489,13 @@ def _report(after, before, dark, output, plot, unit, overwrite):
             report.table.write(output, overwrite=overwrite)
             print(f"table: {output}")
         if plot is not None:
-            _extras.draw_report(report, frames, dark, plot)
+            _extras.draw_report(report, frames, options["dark"], plot)
             print(f"figure: {plot}")
+        if regions is not None:
+            report.write_regions(regions, overwrite=overwrite)
+            print(f"regions: {regions}")
     except Exception as failure:
-        return _tell([after, before, dark, output], failure)
+        return _tell([*paths, output, regions], failure)
     return _DONE
 
 

@@ -369,3 +369,17 @@ def test_progress_on_a_terminal(text, steps, capsys, monkeypatch):
     assert "\r" not in out
     assert err.endswith("\r")
     assert len(max(err.split("\r"), key=len)) < 80 or "no such file" in err
+
+
+def test_report_of_large_ones_with_regions(capsys):
+    cli.main(["lacosmic", "a.fits", "--gain", "1", "--readnoise", "5", "--grow", "2"])
+    names = ["report", "a_crclean.fits", "a.fits"]
+    more = ["--min-pixels", "3", "--previous", "a.fits", "--regions", "a.reg"]
+    assert cli.main([*names, *more]) == 0
+    assert "of at least 3 pixels are listed" in capsys.readouterr().out
+    assert Path("a.reg").read_text().startswith("# Region file format: DS9")
+    assert cli.main([*names, *more]) == 1
+    assert "a.reg: exists; give --overwrite" in capsys.readouterr().err
+    assert cli.main([*names, *more, "--overwrite"]) == 0
+    assert cli.main([*names, "--min-pixels", "0"]) == 1
+    assert "min_pixels must be a whole number >= 1" in capsys.readouterr().err
