@@ -185,7 +185,9 @@ def _new_values(own, frames, found, flagged, at, options):
         known = [None if frame.ccd.uncertainty is None else f.known for f in frames]
         values, variances = found.replacements(own, known, at)
         values /= frame.unit
-        variances /= frame.unit**2
+        if frame.ccd.uncertainty is not None:
+            for _ in "12":  # its square may be too small a number
+                variances /= frame.unit
     other = np.isfinite(values)
     bits[other] = FLAG_OTHER
     rest = tuple(index[~other] for index in at)

@@ -169,7 +169,7 @@ def _scatters(frames, parts):
         if np.count_nonzero(both) < FEWEST:
             continue
         images = frames[i].image[at_i], frames[j].image[at_j]
-        where = lattice(both.shape)
+        where = lattice(both.shape, usable=both)
         difference = where.of(images[0]) - where.of(images[1])
         use = where.of(both)
         rows = few_rows(both.shape)

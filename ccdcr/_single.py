@@ -163,7 +163,7 @@ def _scatter_over_noise(data, unit, noise, usable):
     image = fill(data, usable) * unit
     with np.errstate(over="ignore", invalid="ignore"):
         rest = image - box_median(image, (5, 5), "mirror")
-    where = lattice(rest.shape)
+    where = lattice(rest.shape, usable=usable)
     return noise_factor(*(where.of(a) for a in (rest, noise, usable)), where).factor
 
 

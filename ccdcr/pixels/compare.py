@@ -145,7 +145,7 @@ def compare(first, second, scale, flagged, limits, *, final):
 
 def _measure(first, second, scale, usable, use):
     """Level of the difference, its scatter, and the level of the fainter one."""
-    where = lattice(first.image.shape)
+    where = lattice(first.image.shape, usable=use)
     rows = few_rows(first.image.shape)
     step = quantisation_step(
         first.image[rows] - scale * second.image[rows], usable[rows]
@@ -180,8 +180,9 @@ def _scan(compared, limits):
         noise = own + theirs
         if steepest > 0:  # a cosmic ray has added so much at most
             least = np.minimum(noise, floor)
-            noise -= steepest * difference
-            np.maximum(noise, least, out=noise)
+            with np.errstate(over="ignore", invalid="ignore"):
+                noise -= steepest * difference
+            np.fmax(noise, least, out=noise)
         # with the noise factor of the whole image, which is the smallest
         pulls = np.sqrt(noise, out=noise)
         pulls *= compared.scatter.factor

@@ -18,7 +18,6 @@ __all__ = [
     "places",
     "reached",
     "strips",
-    "windows",
 ]
 
 #: Values that may be gathered at once; bounds the memory of sparse work.
@@ -262,29 +261,6 @@ def neighbours(at, size, shape):
         index.clip(0, n - 1) for index, n in zip(wanted, shape, strict=True)
     )
     return rows, columns, (rows == wanted[0]) & (columns == wanted[1])
-
-
-def windows(padded, size, at):
-    """
-    Gather the windows around some pixels.
-
-    Parameters
-    ----------
-    padded : 2D `~numpy.ndarray`
-        The image with ``size // 2`` more rows and columns before, and the rest of
-        the window behind.
-    size : tuple of int
-        Rows and columns of the window.
-    at : tuple of `~numpy.ndarray`
-        Row and column indices of the pixels in the image before it was padded.
-
-    Returns
-    -------
-    values : 2D `~numpy.ndarray`
-        One row per pixel, with all values of its window.
-    """
-    view = np.lib.stride_tricks.sliding_window_view(padded, size)
-    return view[at].reshape(at[0].size, size[0] * size[1])
 
 
 def median_around(image, size, y, x):

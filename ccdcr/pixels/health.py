@@ -6,12 +6,11 @@ import math
 import numpy as np
 
 from ccdcr.pixels.difference import overlap
-from ccdcr.pixels.groups import groups
+from ccdcr.pixels.groups import groups, thin
 from ccdcr.pixels.shift import cross_correlate, prepare, refine
 
 __all__ = ["BRIGHT", "better_shift", "source_density"]
 
-_SQUARE = np.ones((3, 3), dtype=bool)
 BRIGHT = 5.0  # sigma of the sky above which there is a source
 _TYPICAL = 8.0  # pixels of a cosmic ray, where there are none to measure it on
 _SAMPLE = 1 << 16  # pixels that are enough to measure areas with
@@ -46,7 +45,7 @@ def source_density(found, is_source, examined):
         By how many sigma there are more on sources, neighbours counted as one.
     """
     width = examined.shape[1]
-    at = np.flatnonzero(examined)[:: max(1, examined.size // _SAMPLE) | 1]
+    at = thin(np.flatnonzero(examined), _SAMPLE)
     area = np.count_nonzero(is_source(*np.divmod(at, width)))
     areas = area, at.size - area
     if min(areas) == 0:

@@ -12,6 +12,7 @@ __all__ = ["Lattice", "Level", "lattice", "local_level"]
 
 _BOX = 64  # pixels
 _SIDE = 48  # rows and columns of a box that are looked at: odd ones and even ones
+_ENOUGH = 1000  # pixels that tell a level or a scatter
 _GOLDEN = 0.6180339887498949
 _FEWEST = 20  # pixels of a box with a level of its own
 
@@ -107,7 +108,7 @@ class Lattice(NamedTuple):
         return grid
 
 
-def lattice(shape, box=_BOX):
+def lattice(shape, box=_BOX, *, usable=None):
     """
     Choose pixels from which levels are measured.
 
@@ -117,20 +118,31 @@ def lattice(shape, box=_BOX):
         Rows and columns of the image.
     box : int, optional
         Size of the boxes in pixels, about.
+    usable : 2D bool `~numpy.ndarray`, optional
+        Pixels that count. If hardly any of them would be looked at all pixels are.
 
     Returns
     -------
     lattice : Lattice
         Of each box at most 48 x 48 pixels.
     """
+    chosen = _choose(shape, box, _SIDE)
+    if usable is None or np.count_nonzero(chosen.of(usable)) > _ENOUGH:
+        return chosen
+    return _choose(shape, box, max(shape))
+
+
+def _choose(shape, box, most):
     edges = [np.linspace(0, n, max(1, n // box) + 1).astype(int) for n in shape]
     pixels = []
     for edge in edges:
-        side = min(_SIDE, np.diff(edge).min())
+        side = min(most, np.diff(edge).min())
         # at unequal distances, so that odd and even columns have equal parts in it
-        place = np.arange(side) + np.arange(side) * _GOLDEN % 1
-        step = np.diff(edge)[:, None] * place / side
-        pixels.append((edge[:-1, None] + step.astype(int)).ravel())
+        number, length = np.arange(side), np.diff(edge)[:, None]
+        place = (length * (number + number * _GOLDEN % 1) / side).astype(int) - number
+        place = np.maximum.accumulate(place, axis=1)  # none twice
+        place = np.minimum(place, length - side) + number
+        pixels.append((edge[:-1, None] + place).ravel())
     return Lattice(shape, edges, pixels)
 
 
@@ -154,7 +166,7 @@ def local_level(image, usable, box=_BOX, *, worst=False):
     level : Level
         What `Lattice.level` gives.
     """
-    where = lattice(image.shape, box)
+    where = lattice(image.shape, box, usable=usable)
     return where.level(where.of(image), where.of(usable), worst=worst)
 
 

@@ -146,7 +146,9 @@ def _look(exposure, view, usable, y, x):
 def _views(exposures, parts, scales, known, sigmas, *, final):
     """Compare all pairs; for each exposure what it looks like and where to look."""
     views = [{} for _ in exposures]
-    candidates = [np.zeros(one.image.shape, dtype=bool) for one in exposures]
+    peaks, tails = (
+        [np.zeros(one.image.shape, dtype=bool) for one in exposures] for _ in "12"
+    )
     for (i, j), (at_i, at_j) in parts.items():
         compared, peak, tail = compare(
             exposures[i].part(at_i),
@@ -156,15 +158,20 @@ def _views(exposures, parts, scales, known, sigmas, *, final):
             sigmas,
             final=final,
         )
-        # a tail only near its peak: what is far away is another thing
-        tail &= dilated(peak, _REACH)
         y, x = np.divmod(np.flatnonzero(tail), tail.shape[1])
         brighter = compared.difference(y, x) > 0
         for n, at, where in ((i, at_i, brighter), (j, at_j, ~brighter)):
-            candidates[n][at][y[where], x[where]] = True
+            pixels = y[where], x[where]
+            tails[n][at][pixels] = True
+            peaks[n][at][pixels] |= peak[pixels]
         views[i][j] = View(compared, 0, at_i, at_j)
         views[j][i] = View(compared, 1, at_j, at_i)
-    return views, [np.flatnonzero(mask) for mask in candidates]
+    # a tail only near a peak, which another pair may show: others are another thing
+    candidates = [
+        np.flatnonzero(tail & dilated(peak, _REACH))
+        for peak, tail in zip(peaks, tails, strict=True)
+    ]
+    return views, candidates
 
 
 def _peaks_and_tails(exposure, view, known, at, sigmas):

@@ -91,11 +91,13 @@ def scale_to_unity(data, usable, variance):
     -------
     scale : float
         What the image is to be multiplied with. If there is no noise, the range of
-        the image becomes about 1000.
+        most of the image becomes about 1000.
     """
     typical = math.sqrt(np.median(variance))
     if typical == 0 and usable.any():
-        typical = np.ptp(data[usable].astype(float)) / 1000
+        values = data[usable].astype(float)
+        low, high = np.percentile(values, [1, 99])  # a hit may be a huge one
+        typical = (high - low if high > low else np.ptp(values)) / 1000
     if not 0 < typical < math.inf:
         return 1.0
     return 2.0 ** -round(math.log2(typical))

@@ -179,6 +179,7 @@ def photon_transfer(first, second, sigma, usable, step=0.0):
 def _middle(image, usable):
     """Median, of as many pixels as are enough."""
     rows = few_rows(image.shape, _SAMPLE)
+    rows = rows if usable[rows].any() else np.s_[:]
     return float(np.median(image[rows][usable[rows]]))
 
 

@@ -87,7 +87,7 @@ def expected_noise(image, variance, usable, smooth, around=None):
         variance[part] = expected_variance(
             image[part], variance[part], level, slope, floor
         )
-    where = lattice(image.shape)
+    where = lattice(image.shape, usable=usable)
     difference = where.of(image) - where.of(smooth)
     scatter = noise_factor(difference, where.of(variance), where.of(usable), where)
     least = np.finfo(variance.dtype).tiny

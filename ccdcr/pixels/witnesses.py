@@ -49,11 +49,16 @@ class View(NamedTuple):
 
     def seen(self, y, x):
         """Tell what pixels of the overlap should be, and the variance of that."""
-        unit, sign = self._unit()
-        tested, donor = self._exposures()
-        value = tested.image[y, x] - sign / unit * self.compared.difference(y, x)
-        factor = self.compared.scale / unit if self.own == 0 else 1 / unit
-        return value, factor**2 * donor.variance[y, x]
+        _, donor = self._exposures()
+        factor = self.compared.scale if self.own == 0 else 1 / self.compared.scale
+        return self._value(y, x), factor**2 * donor.variance[y, x]
+
+    def _value(self, y, x):
+        """From the other alone: a hit may be so bright that no digit is left."""
+        if self.own == 0:
+            return self.compared.images(y, x)[1]
+        first = self.compared.first.image[y, x]
+        return (first - self.compared.level.at(y, x)) / self.compared.scale
 
     def predict(self, y, x):
         """Tell the same with care, in the unit of the exposure."""
@@ -66,7 +71,7 @@ class View(NamedTuple):
         pulls[~(tested.usable[y, x] & donor.usable[y, x]) | np.isnan(pulls)] = -np.inf
         theirs = found.second if self.own == 0 else found.first
         return Prediction(
-            tested.image[y, x] - sign / unit * found.difference,
+            self._value(y, x),
             theirs / unit**2,
             found.mismatch / unit**2,
             pulls,
@@ -128,8 +133,8 @@ def significance(exposure, views, known, y, x):
     significance : 1D `~numpy.ndarray`
         Minus infinity where no other can be asked.
     """
-    said = np.full((len(views), y.size), -np.inf, np.float32)
-    noise = np.full(said.shape, np.inf, np.float32)
+    said = np.full((len(views), y.size), -np.inf, exposure.image.dtype)
+    noise = np.full_like(said, np.inf)
     clean, low = (np.zeros(said.shape, dtype=bool) for _ in range(2))
     smooth = exposure.smooth(y, x) if len(views) > 1 else None
     for n, (other, view) in enumerate(views.items()):
@@ -211,7 +216,9 @@ def _mean(value, noise, wrong):
     weight /= np.where(total > 0, total, np.nan)
     values = np.nansum(weight * value, axis=0)
     variances = np.nansum(weight**2 * noise, axis=0)
-    variances += np.nansum(weight * np.sqrt(wrong), axis=0) ** 2
+    # a weight of zero is that of an exposure which knows nothing
+    shares = np.where(weight > 0, weight * np.sqrt(wrong), 0.0)
+    variances += np.nansum(shares, axis=0) ** 2
     nobody = np.isnan(value).all(axis=0)
     values[nobody] = variances[nobody] = np.nan
     return values, variances

@@ -8,7 +8,7 @@ from astropy.nddata import CCDData, StdDevUncertainty
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
-from ccdcr import CosmicRayWarning, cosmicray_pair, simulate
+from ccdcr import CosmicRayWarning, cosmicray_pair, cosmicray_stack, simulate
 from ccdcr.pixels import coincident, compare, matched, photometry
 from ccdcr.pixels.difference import overlap
 from ccdcr.pixels.exposure import exposure
@@ -457,3 +457,83 @@ class TestParts:
         assert not found.flagged[0][30, 25:].any()
         assert not found.flagged[1].any()
         assert found.n_peaks == [1, 0]
+
+
+class TestExtremes:
+    def flat(self, seed, shape=(100, 100), dtype="f4"):
+        rng = np.random.default_rng(seed)
+        return rng.normal(1000, 5, (2, *shape)).astype(dtype)
+
+    @pytest.mark.parametrize("charge", [1e7, 1e9, 1e30])
+    @pytest.mark.parametrize("own", [0, 1])
+    def test_a_hit_beyond_all_digits(self, charge, own):
+        """Its new value is that of the other exposure all the same."""
+        images = self.flat(0)
+        images[own, 50, 50] = charge
+        out = cosmicray_pair(*(CCDData(image, unit="adu") for image in images))[own]
+        assert abs(out.data[50, 50] - images[1 - own, 50, 50]) < 3
+
+    def test_one_usable_row(self):
+        images = self.flat(0, (64, 64))
+        for row in range(0, 64, 7):
+            mask = np.ones((64, 64), bool)
+            mask[row] = False
+            ccds = (CCDData(image, unit="adu", mask=mask) for image in images)
+            for out in cosmicray_pair(*ccds, grow=0):
+                assert (out.mask == mask).all()
+
+    def test_one_usable_row_of_a_large_frame(self):
+        mask = np.ones((1500, 1500), bool)
+        mask[1] = False
+        images = self.flat(0, mask.shape)
+        ccds = (CCDData(image, unit="adu", mask=mask) for image in images)
+        for out in cosmicray_pair(*ccds):
+            assert (out.mask & ~mask).sum() < 10
+
+    @pytest.mark.parametrize("unit", [1e-160, 1e160])
+    def test_units_whose_squares_are_no_numbers(self, unit):
+        images = self.flat(0, dtype="f8")
+        images[0, 50, 50] += 1000
+        first, _ = cosmicray_pair(*(CCDData(i * unit, unit="adu") for i in images))
+        assert first.mask[50, 50]
+        assert abs(first.data[50, 50] / unit - 1000) < 30
+
+    def test_a_tail_that_another_exposure_shows(self):
+        """The peak is seen by one of the others, its tail by the second."""
+        images = np.random.default_rng(5).normal(1000, 5, (3, 120, 120))
+        rows = np.arange(6, 120, 6)
+        images[0, rows, 59] += 12 * 5 * np.sqrt(2)
+        images[0, rows, 60] += 5 * 5 * np.sqrt(2)
+        images[0, rows, 61] += 5 * 5 * np.sqrt(2)
+        ccds = []
+        for k, image in enumerate(images):
+            noise = StdDevUncertainty(np.full(image.shape, 5.0))
+            mask = np.zeros(image.shape, bool)
+            mask[:, slice(60, None) if k == 1 else slice(0, 60 if k == 2 else 0)] = True
+            ccds.append(CCDData(image, unit="adu", uncertainty=noise, mask=mask))
+        out = cosmicray_stack(ccds, grow=0)[0]
+        assert out.mask[rows, 60].sum() > 12
+
+
+def test_the_density_of_sources_in_columns(scene_of_lines):
+    """Sources in columns are counted as what they are, whatever the size."""
+    ccds, on_lines = scene_of_lines
+    ratio = cosmicray_pair(*ccds)[0].meta["CCRDENS"]
+    assert 0.5 < ratio < 2
+    assert on_lines.mean() > 0.05
+
+
+@pytest.fixture
+def scene_of_lines():
+    rng = np.random.default_rng(7)
+    light = np.full((1000, 1000), 100.0)
+    for k in range(19):
+        light[:, 26 + 50 * k : 29 + 50 * k] += 400
+    ccds = []
+    for _ in range(2):
+        data = rng.normal(light, np.sqrt(light))
+        y, x = rng.integers(5, 995, (2, 3000))
+        data[y, x] += 2000
+        noise = StdDevUncertainty(np.sqrt(data.clip(1)))
+        ccds.append(CCDData(data, unit="electron", uncertainty=noise))
+    return ccds, light > 300
