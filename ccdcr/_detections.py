@@ -103,7 +103,7 @@ def list_detections(frames, factor, mask, others, min_pixels):
 def _removed(frames, factor, at):
     after, before = (pick(np.asarray(ccd.data), at) for ccd in frames)
     with np.errstate(invalid="ignore", over="ignore"):
-        return before * np.float64(factor) - after
+        return before.astype(np.float64) * factor - after
 
 
 def _left_alone(flags, mask):
