@@ -186,7 +186,7 @@ def _new_values(own, frames, found, flagged, at, options):
         values, variances = found.replacements(own, known, at)
         values /= frame.unit
         if frame.ccd.uncertainty is not None:
-            for _ in "12":  # its square may be too small a number
+            for _ in range(2):  # its square may be too small a number
                 variances /= frame.unit
     other = np.isfinite(values)
     bits[other] = FLAG_OTHER

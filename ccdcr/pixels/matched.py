@@ -147,7 +147,7 @@ def _views(exposures, parts, scales, known, sigmas, *, final):
     """Compare all pairs; for each exposure what it looks like and where to look."""
     views = [{} for _ in exposures]
     peaks, tails = (
-        [np.zeros(one.image.shape, dtype=bool) for one in exposures] for _ in "12"
+        [np.zeros(one.image.shape, dtype=bool) for one in exposures] for _ in range(2)
     )
     for (i, j), (at_i, at_j) in parts.items():
         compared, peak, tail = compare(
