@@ -124,7 +124,7 @@ def check_targets(paths, targets, overwrite):
             raise FileNotFoundError(msg)
 
 
-def write_all(paths, before, cleaned, targets, unit, found=None):
+def write_all(paths, before, cleaned, targets, unit, found=None, stamp=None):
     """
     Write beside the targets first; then move all into place.
 
@@ -138,6 +138,8 @@ def write_all(paths, before, cleaned, targets, unit, found=None):
         Unit that the caller gave; it is then written.
     found : list of 2D bool `~numpy.ndarray`, optional
         The cosmic rays; by default what is masked in ``cleaned`` and not ``before``.
+    stamp : str, optional
+        Text of the card CCRJOB.
     """
     if found is None:
         found = [
@@ -154,7 +156,7 @@ def write_all(paths, before, cleaned, targets, unit, found=None):
         ):
             # compressed images stay as they are: to compress again changes them
             with fits.open(path, memmap=False, disable_image_compression=True) as hdus:
-                _put_into(hdus, path, old, new, rays, unit)
+                _put_into(hdus, path, old, new, rays, unit, stamp)
                 _write(hdus, name, compress=target.suffix == ".gz")
             if target.exists():
                 name.chmod(target.stat().st_mode)
@@ -178,7 +180,7 @@ def _write(hdus, name, *, compress):
         os.fsync(file.fileno())
 
 
-def _put_into(hdus, path, before, after, found, unit):
+def _put_into(hdus, path, before, after, found, unit, stamp):
     """Put the cleaned image, and what goes with it, among the source's extensions."""
     with fits.open(path, memmap=False) as images:
         index = _image_index(images, path)
@@ -193,6 +195,8 @@ def _put_into(hdus, path, before, after, found, unit):
             *(path, index, others),
         )
     header = _header_of(header, before, after, unit)
+    if stamp is not None:
+        header["CCRJOB"] = (stamp, CARDS["CCRJOB"])
     kind = fits.ImageHDU if index else fits.PrimaryHDU
     hdus[index] = kind(after.data, header)
     hdus[index].name = name

@@ -22,7 +22,16 @@ __all__ = [
 
 
 def clean_pair(
-    path1, path2, out1, out2, *, overwrite=False, unit=None, progress=None, **options
+    path1,
+    path2,
+    out1,
+    out2,
+    *,
+    overwrite=False,
+    unit=None,
+    progress=None,
+    stamp=None,
+    **options,
 ):
     """
     Clean two files with `~ccdcr.cosmicray_pair`.
@@ -39,6 +48,8 @@ def clean_pair(
         Unit of the images; needed if they have no usable BUNIT card.
     progress : callable, optional
         Is given ``'reading'``, ``'cleaning'`` and ``'writing'``, when each begins.
+    stamp : str, optional
+        A text that is written as card CCRJOB, to know the results by.
     **options
         Options of `~ccdcr.cosmicray_pair`.
 
@@ -75,14 +86,16 @@ def clean_pair(
     tell("cleaning")
     cleaned = cosmicray_pair(*frames, **options)
     tell("writing")
-    write_all([path1, path2], frames, cleaned, [out1, out2], unit)
+    write_all([path1, path2], frames, cleaned, [out1, out2], unit, stamp=stamp)
     return tuple(
         cosmicray_report(after, before)
         for after, before in zip(cleaned, frames, strict=True)
     )
 
 
-def clean_stack(paths, outs, *, overwrite=False, unit=None, progress=None, **options):
+def clean_stack(
+    paths, outs, *, overwrite=False, unit=None, progress=None, stamp=None, **options
+):
     """
     Clean files with `~ccdcr.cosmicray_stack`.
 
@@ -99,6 +112,8 @@ def clean_stack(paths, outs, *, overwrite=False, unit=None, progress=None, **opt
         Unit of the images; needed if they have no usable BUNIT card.
     progress : callable, optional
         Is given ``'reading'``, ``'cleaning'`` and ``'writing'``, when each begins.
+    stamp : str, optional
+        A text that is written as card CCRJOB, to know the results by.
     **options
         Options of `~ccdcr.cosmicray_stack`.
 
@@ -137,14 +152,16 @@ def clean_stack(paths, outs, *, overwrite=False, unit=None, progress=None, **opt
     tell("cleaning")
     cleaned = cosmicray_stack(frames, **options)
     tell("writing")
-    write_all(paths, frames, cleaned, outs, unit)
+    write_all(paths, frames, cleaned, outs, unit, stamp=stamp)
     return [
         cosmicray_report(after, before)
         for after, before in zip(cleaned, frames, strict=True)
     ]
 
 
-def clean_median(path, out, *, overwrite=False, unit=None, progress=None, **options):
+def clean_median(
+    path, out, *, overwrite=False, unit=None, progress=None, stamp=None, **options
+):
     """
     Clean a file with `~ccdcr.cosmicray_median`.
 
@@ -160,6 +177,8 @@ def clean_median(path, out, *, overwrite=False, unit=None, progress=None, **opti
         Unit of the image; needed if it has no usable BUNIT card.
     progress : callable, optional
         Is given ``'reading'``, ``'cleaning'`` and ``'writing'``, when each begins.
+    stamp : str, optional
+        A text that is written as card CCRJOB, to know the results by.
     **options
         Options of `~ccdcr.cosmicray_median`.
 
@@ -185,10 +204,14 @@ def clean_median(path, out, *, overwrite=False, unit=None, progress=None, **opti
     -----
     Which image is cleaned, and what is in the result, is as in `clean_pair`.
     """
-    return _clean_one(cosmicray_median, path, out, overwrite, unit, progress, options)
+    return _clean_one(
+        cosmicray_median, path, out, overwrite, unit, progress, stamp, options
+    )
 
 
-def clean_lacosmic(path, out, *, overwrite=False, unit=None, progress=None, **options):
+def clean_lacosmic(
+    path, out, *, overwrite=False, unit=None, progress=None, stamp=None, **options
+):
     """
     Clean a file with `~ccdcr.cosmicray_lacosmic`.
 
@@ -204,6 +227,8 @@ def clean_lacosmic(path, out, *, overwrite=False, unit=None, progress=None, **op
         Unit of the image; needed if it has no usable BUNIT card.
     progress : callable, optional
         Is given ``'reading'``, ``'cleaning'`` and ``'writing'``, when each begins.
+    stamp : str, optional
+        A text that is written as card CCRJOB, to know the results by.
     **options
         Options of `~ccdcr.cosmicray_lacosmic`.
 
@@ -229,10 +254,12 @@ def clean_lacosmic(path, out, *, overwrite=False, unit=None, progress=None, **op
     -----
     Which image is cleaned, and what is in the result, is as in `clean_pair`.
     """
-    return _clean_one(cosmicray_lacosmic, path, out, overwrite, unit, progress, options)
+    return _clean_one(
+        cosmicray_lacosmic, path, out, overwrite, unit, progress, stamp, options
+    )
 
 
-def _clean_one(cleaner, path, out, overwrite, unit, progress, options):
+def _clean_one(cleaner, path, out, overwrite, unit, progress, stamp, options):
     check_targets([path], [out], overwrite)
     tell = progress or _nobody
     tell("reading")
@@ -240,7 +267,7 @@ def _clean_one(cleaner, path, out, overwrite, unit, progress, options):
     tell("cleaning")
     after = cleaner(before, **options)
     tell("writing")
-    write_all([path], [before], [after], [out], unit)
+    write_all([path], [before], [after], [out], unit, stamp=stamp)
     return cosmicray_report(after, before)
 
 
