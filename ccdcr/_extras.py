@@ -1,91 +1,14 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What the command makes besides frames: figures, tables, and a sign of life."""
+"""What the command makes besides frames: figures and tables."""
 
 import importlib.util
 import os
-import shutil
-import sys
 from pathlib import Path
 
-__all__ = [
-    "Progress",
-    "add_extras",
-    "check_extras",
-    "draw_report",
-    "picture",
-    "table",
-    "tell_of",
-]
+__all__ = ["READING", "check_extras", "draw_report", "is_several", "tell_of"]
 
-_STAGES = ("reading", "cleaning", "writing")
-_WIDTH = 24  # of the bar, in letters
-
-
-def table(text):
-    """
-    Check the name of a table; argparse calls it.
-
-    Parameters
-    ----------
-    text : str
-        What was typed.
-
-    Returns
-    -------
-    text : str
-        The same.
-    """
-    if Path(text).suffix not in {".ecsv", ".fits", ".csv"}:
-        raise ValueError
-    return text
-
-
-def picture(text):
-    """
-    Check the name of a figure; argparse calls it.
-
-    Parameters
-    ----------
-    text : str
-        What was typed.
-
-    Returns
-    -------
-    text : str
-        The same.
-    """
-    if Path(text).suffix.lower() not in {".png", ".pdf", ".svg"}:
-        raise ValueError
-    return text
-
-
-# as argparse will call them
-table.__name__ = "name that ends in .ecsv, .fits or .csv"
-picture.__name__ = "name that ends in .png, .pdf or .svg"
-
-
-def add_extras(command):
-    """
-    Add the options of the cleaning commands that ask for a figure and a table.
-
-    Parameters
-    ----------
-    command : `argparse.ArgumentParser`
-        The command.
-    """
-    several = "; of several files with _1, _2 and so on before the suffix"
-    command.add_argument(
-        "--plot",
-        type=picture,
-        metavar="FILE",
-        help=f"draw before and after there (.png, .pdf, .svg){several}",
-    )
-    command.add_argument(
-        "--report",
-        type=table,
-        metavar="FILE",
-        help=f"write the table of cosmic rays there (.ecsv, .fits, .csv){several}",
-    )
+#: Keywords of `ccdcr.files.read`.
+READING = ("hdu", "unit", "uncertainty_type", "dq_ignore")
 
 
 def _numbered(path, k, n):
@@ -112,6 +35,8 @@ def check_extras(parser, options, n, taken):
         Files that are read or written for other reasons.
     """
     keys = [key for key in ("plot", "report") if options.get(key) is not None]
+    if keys and is_several(options.get("hdu")):
+        parser.error(f"--{keys[0]} must come with one --hdu, got several or all")
     if "plot" in keys and importlib.util.find_spec("matplotlib") is None:
         parser.error("--plot needs matplotlib: python -m pip install matplotlib")
     taken = {os.path.realpath(path) for path in taken}
@@ -124,46 +49,70 @@ def check_extras(parser, options, n, taken):
             taken.add(os.path.realpath(name))
             if Path(name).is_dir():
                 parser.error(f"--{key} must be a file, got the folder {name!r}")
-            if Path(name).exists() and not options["overwrite"]:
+            if Path(name).exists() and not options.get("overwrite"):
                 text = f"ccdcr: {name}: exists; give --overwrite to replace it\n"
                 parser.exit(1, text)
 
 
-def tell_of(wanted, k, n, paths, report, progress):
+def is_several(hdu):
+    """
+    Tell whether more than one image of a file is meant.
+
+    Parameters
+    ----------
+    hdu : object
+        As `ccdcr.files` takes it.
+
+    Returns
+    -------
+    several : bool
+        Then there are reports of each.
+    """
+    return isinstance(hdu, list) or hdu == "all"
+
+
+def tell_of(wanted, k, n, paths, reports, progress):
     """
     Tell what was found in one frame; write its table and figure if they are wanted.
 
     Parameters
     ----------
     wanted : dict
-        ``plot``, ``report``: names or None; ``overwrite``, ``unit``, ``region``,
-        ``exclude`` as for the cleaners.
+        ``plot``, ``report``: names, if they are wanted; ``overwrite``, ``region``,
+        ``exclude`` as for the cleaners, ``hdu``, ``unit`` and so on as for reading.
     k, n : int
         Which frame it is, from zero, and how many there are.
     paths : tuple of str
         The exposure and the result.
-    report : `~ccdcr.CosmicRayReport`
-        What was found.
-    progress : Progress
+    reports : `~ccdcr.CosmicRayReport` or list of these
+        What was found; of several chips of a frame a list.
+    progress : `~ccdcr._progress.Progress`
         Takes the lines to be printed.
     """
+    path, out = paths
     # one line for a frame: the rest of the summary is that of ccdcr report
-    progress.say(f"{paths[1]}: {str(report).splitlines()[0]}")
-    if wanted["report"] is not None:
+    if isinstance(reports, list):  # one for each chip; no figures and tables of these
+        for number, report in enumerate(reports, 1):
+            progress.say(f"{out}, image {number}: {str(report).splitlines()[0]}")
+        return
+    progress.say(f"{out}: {str(reports).splitlines()[0]}")
+    if "report" in wanted:
         name = _numbered(wanted["report"], k, n)
-        report.table.write(name, overwrite=wanted["overwrite"])
+        reports.table.write(name, overwrite=wanted.get("overwrite", False))
         progress.say(f"table: {name}")
-    if wanted["plot"] is not None:
+    if "plot" in wanted:
         from ccdcr import files
         from ccdcr._panels import save_figure
         from ccdcr.plot import plot_cleaning
 
-        path, out = paths
-        frames = files.read(out), files.read(path, unit=wanted["unit"])
-        marks = {key: wanted[key] for key in ("region", "exclude")}
+        reading = {key: wanted[key] for key in READING if key in wanted}
+        before = files.read(path, **reading)
+        reading.pop("unit", None)  # the result has it
+        marks = {key: wanted.get(key) for key in ("region", "exclude")}
         title = f"{Path(path).name} and {Path(out).name}"
         name = _numbered(wanted["plot"], k, n)
-        save_figure(plot_cleaning(*frames, title=title, **marks), name)
+        after = files.read(out, **reading)
+        save_figure(plot_cleaning(after, before, title=title, **marks), name)
         progress.say(f"figure: {name}")
 
 
@@ -191,76 +140,3 @@ def draw_report(report, frames, dark, name):
         images["dark"] = dark
     title = str(report).splitlines()[0]
     save_figure(plot_thumbnails(report, images, title=title), name)
-
-
-class Progress:
-    """
-    A bar on a terminal, and nothing in a pipe or a file.
-
-    Parameters
-    ----------
-    n : int
-        Number of times that frames are read, cleaned and written.
-    """
-
-    def __init__(self, n):
-        self._n = n * len(_STAGES)
-        self._done = 0
-        self._name = ""
-        self._shown = sys.stderr.isatty()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.clear()
-
-    def start(self, k, name):
-        """
-        Begin with the next frame or frames.
-
-        Parameters
-        ----------
-        k : int
-            Which they are, from zero.
-        name : str
-            What to call them.
-        """
-        self._done = k * len(_STAGES)
-        self._name = name
-
-    def __call__(self, stage):
-        """
-        Show what is being done.
-
-        Parameters
-        ----------
-        stage : str
-            'reading', 'cleaning' or 'writing'.
-        """
-        done = self._done + _STAGES.index(stage)
-        filled = _WIDTH * done // self._n
-        bar = "#" * filled + "." * (_WIDTH - filled)
-        self._draw(f"[{bar}] {done} of {self._n}: {stage} {self._name}")
-
-    def say(self, line):
-        """
-        Print a line where the bar was.
-
-        Parameters
-        ----------
-        line : str
-            The line.
-        """
-        self.clear()
-        print(line)
-
-    def clear(self):
-        """Take the bar away."""
-        self._draw("")
-
-    def _draw(self, text):
-        if self._shown:
-            width = max(1, shutil.get_terminal_size().columns - 1)
-            sys.stderr.write("\r" + text[:width].ljust(width) + ("" if text else "\r"))
-            sys.stderr.flush()

@@ -67,7 +67,10 @@ ROWS = [
     {"plot"},
     {"review"},
     {"files"},
-    {"demo", "_extras"},
+    {"demo", "_extras", "_inputs", "_values", "_progress"},
+    {"_arguments"},
+    {"_parsers"},
+    {"_config"},
     {"cli"},
 ]
 HOME = {
@@ -75,7 +78,7 @@ HOME = {
     "photutils": {"report"},
     "matplotlib": {"_panels"},
     "ccdproc": set(),
-    "regions": {"report"},
+    "regions": {"report", "_inputs"},
 }
 
 
