@@ -65,7 +65,7 @@ class Option(NamedTuple):
 
 
 def _number(meaning, kind=_values.positive):
-    return Option(meaning, {"type": kind})
+    return Option(meaning, {"type": kind, "metavar": "N" if kind is int else "X"})
 
 
 def _choice(meaning, *choices):

@@ -1,15 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """A page on which a person says no to a detection, and the frame that obeys."""
 
-import base64
-import hashlib
 import html
 import json
-import os
-import re
-import uuid
-from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +11,7 @@ from ccdcr._decisions import checksum, rejected
 from ccdcr._fits import check_targets
 from ccdcr._frames import check_pair
 from ccdcr._log import CARDS
+from ccdcr._pages import as_text, make_page, write_page
 from ccdcr._pictures import grey, limits, png, reduced, thumbnails
 from ccdcr.report import cosmicray_report
 from ccdcr.restore import restore_cosmicrays
@@ -99,7 +93,7 @@ def write_review(after, before, path, *, title=None, dark=None, overwrite=False)
     given = given if factor == 1 else given * np.float64(factor)
     content = _content(report, after, given, checksum(after, before))
     title = f"Cosmic rays {after.meta.get('OBJECT', '')}" if title is None else title
-    _write(path, _page(title.strip(), str(report), content))
+    write_page(path, _page(title.strip(), str(report), content))
     return report
 
 
@@ -178,8 +172,8 @@ def _content(report, after, given, frame):
         "cards": _cards(after.meta),
         "notes": notes,
         "step": step,
-        "before": _base64(png(grey(reduced(given, step), *scale))),
-        "after": _base64(png(grey(reduced(cleaned, step), *scale))),
+        "before": as_text(png(grey(reduced(given, step), *scale))),
+        "after": as_text(png(grey(reduced(cleaned, step), *scale))),
         "thumbnails": _thumbnails(report, given, cleaned, chosen, scale),
     }
 
@@ -211,14 +205,10 @@ def _thumbnails(report, given, cleaned, chosen, scale):
         "y": cut.corner[:, 0].tolist(),
         "x": cut.corner[:, 1].tolist(),
         "step": cut.step.tolist(),
-        "levels": _base64(cut.levels.tobytes()),
+        "levels": as_text(cut.levels.tobytes()),
         "start": cut.start.tolist(),
-        "changes": _base64(changes.tobytes()),
+        "changes": as_text(changes.tobytes()),
     }
-
-
-def _base64(content):
-    return base64.b64encode(content).decode()
 
 
 def _columns(table):
@@ -260,43 +250,8 @@ def _cards(meta):
 
 
 def _page(title, summary, content):
-    files = resources.files("ccdcr") / "data"
-    page, style, script = (
-        (files / f"review.{kind}").read_text(encoding="utf-8")
-        for kind in ("html", "css", "js")
-    )
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     for character in "<>&":  # nothing can end the element that holds it
         text = text.replace(character, f"\\u{ord(character):04x}")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
-        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-    )
-    parts = {
-        "policy": policy,
-        "title": html.escape(title),
-        "summary": html.escape(summary),
-        "style": style,
-        "content": text,
-        "script": script,
-    }
-    # in one pass: what is put in is not looked through again
-    return re.sub("@@([a-z]+)@@", lambda found: parts[found[1]], page)
-
-
-def _hash(text):
-    """What a browser compares an element with before it obeys it."""
-    return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
-
-
-def _write(path, text):
-    target = Path(os.path.realpath(path))  # links stay
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    parts = {"title": html.escape(title), "summary": html.escape(summary)}
+    return make_page("review", {**parts, "content": text})

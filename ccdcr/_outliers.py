@@ -1,0 +1,122 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Which frames of a night have far more, or fewer, cosmic rays than others."""
+
+import math
+import statistics
+from typing import NamedTuple
+
+__all__ = ["Comparison", "compare"]
+
+_FACTOR = 5.0  # that is too much, or too little
+_SIGMA = 5.0  # of a Poisson distribution, at least
+_ENOUGH = 3  # other jobs that can be compared with
+_MANY = 100  # of which one more or less does not matter
+
+
+class Comparison(NamedTuple):
+    """A frame beside others: by what factor it has more, and whether that is odd."""
+
+    ratio: float  # NaN where there is not enough to compare with
+    reason: str  # empty if nothing is odd
+
+
+def compare(records):
+    """
+    Compare each frame with those that can be compared with it.
+
+    Parameters
+    ----------
+    records : sequence of `~ccdcr.batch.Record`
+        What became of the jobs of a night.
+
+    Returns
+    -------
+    comparisons : list of list of Comparison
+        For each record one for each of its frames; none if it failed.
+
+    Notes
+    -----
+    A frame is compared with the median of the frames of other jobs, since a job that
+    went wrong makes all of its frames odd. These are those of the same method and
+    group, if there are three such jobs, else those of the same method. Where the rate
+    is known, of the frame and of enough others, rates are compared, else numbers. Odd
+    is what differs by more than a factor of 5, and by more than 5 sigma of the Poisson
+    distribution around what is expected.
+    """
+    kinds, groups = {}, {}
+    for record in records:
+        kinds.setdefault(record.job.method, []).append(record)
+        groups.setdefault((record.job.method, record.job.group), []).append(record)
+    known = {}
+    comparisons = []
+    for record in records:
+        alike = kinds[record.job.method]
+        near = groups[record.job.method, record.job.group]
+        choices = [(of, by_rate) for by_rate in (True, False) for of in (near, alike)]
+        typical = [_typical_beside(record, *choice, known) for choice in choices]
+        judged = []
+        for i, n in enumerate(record.n_cosmicrays):
+            values = [_rate(record, i) if by_rate else n for _, by_rate in choices]
+            judged.append(_judge(n, values, typical))
+        comparisons.append(judged)
+    return comparisons
+
+
+def _typical_beside(record, records, by_rate, known):
+    """What is typical of other records; of very many one counts for nothing."""
+    if len(records) <= _MANY:
+        others = [one for one in records if one is not record]
+        return _typical(others, by_rate=by_rate)
+    key = id(records), by_rate
+    if key not in known:
+        known[key] = _typical(records, by_rate=by_rate)
+    return known[key]
+
+
+def _rate(record, i):
+    return record.rate[i] if i < len(record.rate) else math.nan
+
+
+def _typical(records, *, by_rate):
+    """Median of a value, and of the numbers beside it; None if they are too few."""
+    pairs, jobs = [], 0
+    for record in records:
+        known = [
+            (_rate(record, i) if by_rate else n, n)
+            for i, n in enumerate(record.n_cosmicrays)
+            if not by_rate or math.isfinite(_rate(record, i))
+        ]
+        pairs += known
+        jobs += bool(known)
+    if jobs < _ENOUGH:
+        return None
+    return tuple(map(statistics.median, zip(*pairs, strict=True)))
+
+
+def _judge(n, values, typical):
+    """Use the first comparison that can be made."""
+    for value, usual in zip(values, typical, strict=True):
+        if usual is None or not math.isfinite(value):
+            continue
+        middle, number = usual
+        if middle == 0:
+            ratio, expected = (math.inf if value else 1.0), 0.0
+        else:
+            ratio = value / middle
+            # without a single hit nothing tells how long the frame was exposed
+            expected = n / ratio if ratio else number
+        return Comparison(ratio, _reason(n, expected))
+    return Comparison(math.nan, "")
+
+
+def _reason(n, expected):
+    sigma = math.sqrt(max(expected, 1.0))
+    if abs(n - expected) <= _SIGMA * sigma:
+        return ""
+    if n > _FACTOR * expected:
+        times = f"{n / expected:.3g} times as many as" if expected else "more than"
+    elif n < expected / _FACTOR:
+        times = "far fewer than"
+    else:
+        return ""
+    return f"{times} in comparable frames ({n}, where {expected:.3g} are expected)"
