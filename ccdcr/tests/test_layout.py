@@ -67,6 +67,10 @@ ROWS = [
     {"plot"},
     {"review"},
     {"files"},
+    {"_jobs"},
+    {"_work", "_pairing"},
+    {"_crew", "_plans"},
+    {"batch"},
     {"demo", "_extras"},
     {"cli"},
 ]
