@@ -27,7 +27,7 @@ _HOME = {
     "measure_shift": "shift",
     "restore_cosmicrays": "restore",
 }
-_MODULES = ("files", "plot", "review", "simulate")
+_MODULES = ("batch", "files", "plot", "review", "simulate")
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

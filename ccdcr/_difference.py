@@ -2,7 +2,6 @@
 """What the pair and the stack share: checks of options, shifts, cards, warnings."""
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +12,7 @@ from ccdcr._frames import check_pair
 from ccdcr._log import check_add_keyword, record
 from ccdcr._matched import matched_difference
 from ccdcr._regions import allowed_pixels, describe
-from ccdcr.exceptions import CosmicRayWarning
+from ccdcr.exceptions import warn
 from ccdcr.pixels.difference import overlap
 from ccdcr.shift import measure_shift
 
@@ -73,7 +72,7 @@ def difference_method(function, ccds, names, shifts, options):
         )
         cautions |= more
     for caution in cautions.values():
-        warnings.warn(caution, CosmicRayWarning, stacklevel=3)
+        warn(caution, stacklevel=3)
     cards = {
         "CCRMETH": options["method"],
         "CCRNIMG": len(ccds),

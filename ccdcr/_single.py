@@ -1,13 +1,12 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What the cleaners of single exposures share: noise, warnings, pixels to look at."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 
 from ccdcr._ccd import variance
-from ccdcr.exceptions import CosmicRayWarning
+from ccdcr.exceptions import warn
 from ccdcr.pixels.difference import middle_and_sigma
 from ccdcr.pixels.filters import strips
 from ccdcr.pixels.level import lattice
@@ -270,5 +269,5 @@ def tell(cautions):
         For the header.
     """
     for caution in cautions.values():
-        warnings.warn(caution, CosmicRayWarning, stacklevel=3)
+        warn(caution, stacklevel=3)
     return ", ".join(cautions) or "none"

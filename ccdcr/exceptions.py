@@ -1,12 +1,17 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Warnings and errors; bad input raises TypeError, ValueError or UnitsError."""
 
+import contextlib
+import contextvars
 import warnings
 
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
-__all__ = ["CosmicRayWarning", "ShiftError", "warn_if_quantised"]
+__all__ = ["CosmicRayWarning", "ShiftError", "collected", "warn", "warn_if_quantised"]
+
+# Who wants the texts instead: a variable of each thread, which filters are not.
+_LISTENER = contextvars.ContextVar("ccdcr_listener", default=None)
 
 
 class CosmicRayWarning(AstropyUserWarning):
@@ -15,6 +20,44 @@ class CosmicRayWarning(AstropyUserWarning):
 
 class ShiftError(ValueError):
     """The shift between two exposures cannot be measured."""
+
+
+def warn(message, *, stacklevel):
+    """
+    Warn the user, or tell who collects warnings in this thread.
+
+    Parameters
+    ----------
+    message : str
+        One sentence.
+    stacklevel : int
+        As for `warnings.warn`, of the function that calls this one.
+    """
+    texts = _LISTENER.get()
+    if texts is None:
+        warnings.warn(message, CosmicRayWarning, stacklevel=stacklevel + 1)
+    else:
+        texts.append(message)
+
+
+@contextlib.contextmanager
+def collected():
+    """
+    Collect the warnings of ccdcr in this thread, whatever the filters.
+
+    Unlike `warnings.catch_warnings` it leaves other threads alone.
+
+    Yields
+    ------
+    texts : list of str
+        Filled while the context lasts.
+    """
+    texts = []
+    token = _LISTENER.set(texts)
+    try:
+        yield texts
+    finally:
+        _LISTENER.reset(token)
 
 
 def warn_if_quantised(sigma, n_flagged, examined):
@@ -37,4 +80,4 @@ def warn_if_quantised(sigma, n_flagged, examined):
             "most pixels do not differ at all, so the noise was measured as zero, and "
             f"{n_flagged} pixels were flagged: do not trust this result"
         )
-        warnings.warn(msg, CosmicRayWarning, stacklevel=4)
+        warn(msg, stacklevel=4)

@@ -1,0 +1,216 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Doing a job of a batch wherever there is a worker, and knowing that it is done."""
+
+import contextlib
+import hashlib
+import inspect
+import json
+import math
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+
+import ccdcr
+from ccdcr import files
+from ccdcr._jobs import Record, failure
+from ccdcr._pictures import grey, limits, png, reduced
+from ccdcr.exceptions import collected
+
+__all__ = ["RATE", "Conditions", "stamp_of", "work"]
+
+#: Unit of the rates of a record.
+RATE = u.Unit("1 / (cm2 min)")
+
+_SIDE = 160  # pixels of a thumbnail
+_GAP = 4  # pixels between before and after
+# What is told of results that were there.
+_CARDS = ("CCRIMAGE", "CCRNOBJ", "CCRNPIX", "CCRWARN", "NAXIS1", "NAXIS2")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How all jobs of a run are done; the arguments of `ccdcr.batch.run`."""
+
+    overwrite: bool = False
+    resume: bool = True
+    thumbnails: bool = False
+
+
+def work(job, conditions, _ticket=None):
+    """
+    Do a job, wherever this is called; no exception leaves it.
+
+    Parameters
+    ----------
+    job : `~ccdcr._jobs.Job`
+        What to do.
+    conditions : Conditions
+        How.
+    _ticket : object, optional
+        Differs from call to call: Dask takes calls that are equal for one.
+
+    Returns
+    -------
+    record : `~ccdcr._jobs.Record`
+        What became of it.
+    """
+    started = time.perf_counter()
+    try:
+        with collected() as texts:
+            record = _done_before(job, conditions) or _clean(job, conditions)
+        record = replace(record, warnings=record.warnings + tuple(texts))
+    except Exception as error:
+        record = failure(job, error)
+    if conditions.thumbnails and record.status != "failed":
+        with contextlib.suppress(Exception):  # the frames are what counts
+            record = replace(record, thumbnails=_thumbnails(job))
+    return replace(record, seconds=time.perf_counter() - started)
+
+
+def _clean(job, conditions):
+    mark = stamp_of(job)
+    for out in job.outputs:
+        if os.path.exists(out) and not (conditions.overwrite or _cards(out, mark)):
+            msg = f"{out}: exists, made otherwise; overwrite is not set"
+            raise FileExistsError(msg)
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+    if job.method == "stack":
+        places = job.inputs, job.outputs
+    else:
+        places = *job.inputs, *job.outputs
+    function = getattr(files, f"clean_{job.method}")
+    reports = function(*places, overwrite=True, stamp=mark, **job.options)
+    reports = reports if isinstance(reports, (list, tuple)) else [reports]
+    return Record(
+        job,
+        "done",
+        n_cosmicrays=tuple(int(report.n_cosmicrays) for report in reports),
+        n_pixels=tuple(int(report.n_pixels) for report in reports),
+        fraction=tuple(float(report.fraction) for report in reports),
+        rate=tuple(_rate(report.rate) for report in reports),
+    )
+
+
+def _rate(rate):
+    return math.nan if rate is None else float(rate.to_value(RATE))
+
+
+def stamp_of(job):
+    """
+    Make the text by which results are known to be of a job.
+
+    Parameters
+    ----------
+    job : `~ccdcr._jobs.Job`
+        The job.
+
+    Returns
+    -------
+    mark : str
+        The same on every machine: it knows neither folders nor times.
+    """
+    names = [os.path.basename(path) for path in job.inputs]
+    content = [ccdcr.__version__, job.method, names, _plain(job.options)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _plain(value):
+    """An option as what JSON can hold; what is equal looks equal."""
+    if isinstance(value, dict):
+        return sorted([str(key), _plain(item)] for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, u.UnitBase):
+        return value.to_string()
+    if isinstance(value, u.Quantity):
+        return [_plain(np.asarray(value.value)), value.unit.to_string()]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return [value.dtype.str, list(value.shape), digest]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return repr(value)
+
+
+def _cards(path, mark):
+    """The header that carries the stamp, in a file that may be anything; or None."""
+    try:
+        with fits.open(path, memmap=False) as hdus:
+            for hdu in hdus:
+                if hdu.header.get("CCRJOB") == mark:
+                    return {key: hdu.header.get(key) for key in _CARDS}
+    except Exception:  # whatever it is, this job has not made it
+        return None
+    return None
+
+
+def _done_before(job, conditions):
+    """The record of a job whose results are there and up to date, or None."""
+    if not (conditions.resume and _up_to_date(job)):
+        return None
+    mark = stamp_of(job)
+    found = [_cards(out, mark) for out in job.outputs]
+    for k, cards in enumerate(found, 1):
+        if cards is None or (cards["CCRIMAGE"] or k) != k:
+            return None
+    texts = [cards["CCRWARN"] or "none" for cards in found]
+    pixels = [cards["CCRNPIX"] or 0 for cards in found]
+    sizes = [cards["NAXIS1"] * cards["NAXIS2"] for cards in found]
+    return Record(
+        job,
+        "skipped",
+        n_cosmicrays=tuple(cards["CCRNOBJ"] or 0 for cards in found),
+        n_pixels=tuple(pixels),
+        fraction=tuple(n / size for n, size in zip(pixels, sizes, strict=True)),
+        rate=(math.nan,) * len(found),
+        warnings=tuple(dict.fromkeys(text for text in texts if text != "none")),
+    )
+
+
+def _up_to_date(job):
+    """Whether all results are newer than all inputs: the rule of make."""
+    try:
+        status = [os.stat(path) for path in job.inputs]
+        made = min(os.stat(out).st_mtime_ns for out in job.outputs)
+    except OSError:  # what is missing is told when it is read
+        return False
+    # a copy may keep the time of its content, but not that of its arrival
+    changed = max(max(one.st_mtime_ns, one.st_ctime_ns) for one in status)
+    return changed < made  # in doubt it is done again
+
+
+def _thumbnails(job):
+    known = inspect.signature(files.read).parameters
+    given = {name: value for name, value in job.options.items() if name in known}
+    pictures = []
+    for path, out in zip(job.inputs, job.outputs, strict=True):
+        before, after = (
+            np.asarray(files.read(name, **given).data) for name in (path, out)
+        )
+        pictures.append(_picture(before, after))
+    return tuple(pictures)
+
+
+def _picture(before, after):
+    """
+    Before and after, side by side.
+
+    A hit would vanish in the mean of a block, so each block of the frame before shows
+    that after and the largest change in it.
+    """
+    step = max(1, -(-max(after.shape) // _SIDE))
+    small = reduced(after, step)
+    lost = np.nan_to_num(np.asarray(before, float) - after, posinf=0, neginf=0)
+    for axis in (0, 1):
+        starts = np.arange(0, lost.shape[axis], step)
+        lost = np.maximum.reduceat(lost, starts, axis=axis)
+    scale = limits(small)
+    gap = np.ones((len(small), _GAP), np.uint8)  # as white as the sky can be
+    return png(np.hstack([grey(small + lost, *scale), gap, grey(small, *scale)]))
