@@ -44,7 +44,7 @@ FILES = ("hdu", "unit", "uncertainty_type", "dq_bit", "dq_ignore")
 EXTRAS = ("plot", "report", "overwrite")
 NIGHT = (
     *("jobs", "dask", "plan", "save_plan", "dry_run", "again"),
-    *("keyword", "max_gap"),
+    *("keyword", "max_gap", "max_stack", "single", "calibration"),
 )
 #: What may go in place of a cosmic ray.
 REPLACEMENTS = {
@@ -196,8 +196,17 @@ OPTIONS = {
         {"action": "append", "metavar": "CARD"},
     ),
     "max_gap": Option(
-        "longest time between exposures of a group",
-        {"type": _values.positive, "metavar": "MINUTES"},
+        "longest time between exposures of a group, like 30min (1h)",
+        {"type": _values.duration, "metavar": "TIME"},
+    ),
+    "max_stack": _number("most exposures of a stack (8)", int),
+    "single": _choice(
+        "what to do with exposures that have no equivalent (they are left out)",
+        "median",
+        "lacosmic",
+    ),
+    "calibration": Option(
+        "bias, dark, flat and arc frames, too", {"action": "store_true"}
     ),
     "plan": Option("do what this plan says", _PLAN),
     "save_plan": Option("write the plan there, to be edited, and stop", _PLAN),

@@ -25,10 +25,8 @@ def read_config(path, command):
 
     Returns
     -------
-    options : dict
-        As argparse would give them.
-    special : set of str
-        Those of them that come from the table of the command.
+    general, special : dict
+        Options of the top level and of the table, as argparse would give them.
 
     Raises
     ------
@@ -56,9 +54,8 @@ def read_config(path, command):
     for key in general:
         _check_key(path, key, known.values(), "an option of a command")
     words = known[command]
-    options = words.parse(path, {k: v for k, v in general.items() if words.knows(k)})
-    special = words.parse(path, tables.get(command, {}))
-    return {**options, **special}, set(special)
+    general = {key: value for key, value in general.items() if words.knows(key)}
+    return words.parse(path, general), words.parse(path, tables.get(command, {}))
 
 
 def _check_key(path, key, commands, what):

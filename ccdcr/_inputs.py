@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.nddata import CCDData
 
-from ccdcr import files
+import ccdcr
+from ccdcr._arguments import CLEANERS
 
-__all__ = ["in_words_of", "open_files"]
+__all__ = ["check_options", "in_words_of", "open_files"]
 
+# what depends on the frames
+_UNCHECKED = {"shift", "shifts", "region", "exclude", "gain", "readnoise"}
 _NAMED = ("reference", "inbkg", "saturation", "psfk", "region", "exclude")
 
 
@@ -59,6 +63,37 @@ def _cards(given):
     return dict(given)
 
 
+def check_options(cleaner, options, n):
+    """
+    Let a function refuse its options: it says it best.
+
+    Parameters
+    ----------
+    cleaner : str
+        Which function.
+    options : dict
+        Its keywords, and others.
+    n : int
+        Number of exposures.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option does not fit, whatever is in the frames.
+    """
+    frame = CCDData(np.zeros((1, 1)), unit="adu")
+    given = {
+        name: options[name]
+        for name in set(CLEANERS[cleaner]) & set(options) - _UNCHECKED
+        if not isinstance(options[name], Path)  # which is opened later
+    }
+    function = getattr(ccdcr, f"cosmicray_{cleaner}")
+    if cleaner == "stack":
+        function([frame] * n, **given)
+    else:
+        function(*([frame, frame] if cleaner == "pair" else [frame]), **given)
+
+
 def open_files(options):
     """
     Put what is in a file in place of its name.
@@ -86,7 +121,7 @@ def open_files(options):
         if isinstance(value, list):
             opened[name] = [part for item in value for part in _parts(item)]
         elif isinstance(value, Path) and name in ("reference", "inbkg"):
-            opened[name] = files.read(value, unit=options.get("unit"))
+            opened[name] = ccdcr.files.read(value, unit=options.get("unit"))
         elif isinstance(value, Path):
             image = _image(value)
             opened[name] = image != 0 if name == "saturation" else image

@@ -3,11 +3,31 @@
 
 import shutil
 import sys
+import time
 
-__all__ = ["Progress"]
+__all__ = ["NightBar", "Progress"]
 
 _STAGES = ("reading", "cleaning", "writing")
 _WIDTH = 24  # of the bar, in letters
+
+
+def _bar(done, n):
+    filled = _WIDTH * done // n
+    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}]"
+
+
+class _Line:
+    """The last line of a terminal, drawn again and again."""
+
+    def __init__(self):
+        self._shown = sys.stderr.isatty()
+
+    def draw(self, text):
+        """Draw a text in place of what is there; an empty one takes it away."""
+        if self._shown:
+            width = max(1, shutil.get_terminal_size().columns - 1)
+            sys.stderr.write("\r" + text[:width].ljust(width) + ("" if text else "\r"))
+            sys.stderr.flush()
 
 
 class Progress:
@@ -24,7 +44,7 @@ class Progress:
         self._n = n * len(_STAGES)
         self._done = 0
         self._name = ""
-        self._shown = sys.stderr.isatty()
+        self._line = _Line()
 
     def __enter__(self):
         return self
@@ -56,9 +76,9 @@ class Progress:
             'reading', 'cleaning' or 'writing'.
         """
         done = self._done + _STAGES.index(stage)
-        filled = _WIDTH * done // self._n
-        bar = "#" * filled + "." * (_WIDTH - filled)
-        self._draw(f"[{bar}] {done} of {self._n}: {stage} {self._name}")
+        self._line.draw(
+            f"{_bar(done, self._n)} {done} of {self._n}: {stage} {self._name}"
+        )
 
     def say(self, line):
         """
@@ -74,10 +94,60 @@ class Progress:
 
     def clear(self):
         """Take the bar away."""
-        self._draw("")
+        self._line.draw("")
 
-    def _draw(self, text):
-        if self._shown:
-            width = max(1, shutil.get_terminal_size().columns - 1)
-            sys.stderr.write("\r" + text[:width].ljust(width) + ("" if text else "\r"))
-            sys.stderr.flush()
+
+class NightBar:
+    """
+    How far a batch is, on a terminal; nothing in a pipe or a file.
+
+    Parameters
+    ----------
+    n : int
+        Number of jobs.
+    """
+
+    def __init__(self, n):
+        self._n = n
+        self._ended = self._worked = self._frames = self._failed = 0
+        self._started = time.monotonic()
+        self._line = _Line()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._line.draw("")
+
+    def add(self, record):
+        """
+        Take notice of a job that has ended.
+
+        Parameters
+        ----------
+        record : `~ccdcr.batch.Record`
+            What became of it.
+        """
+        self._ended += 1
+        self._failed += record.status == "failed"
+        if record.status != "skipped":  # these take no time
+            self._worked += 1
+            self._frames += len(record.job.inputs)
+        self.show()
+
+    def show(self):
+        """Draw the bar."""
+        text = f"{_bar(self._ended, self._n)} {self._ended} of {self._n} jobs"
+        if self._failed:
+            text += f", {self._failed} failed"
+        minutes = (time.monotonic() - self._started) / 60
+        if self._worked and minutes > 0:
+            left = minutes * (self._n - self._ended) / self._worked
+            text += f": {self._frames / minutes:.3g} frames/min, {_time(left)} left"
+        self._line.draw(text)
+
+
+def _time(minutes):
+    if minutes < 1:
+        return f"{60 * minutes:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

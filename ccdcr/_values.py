@@ -11,6 +11,7 @@ from astropy import units as u
 __all__ = [
     "card",
     "count",
+    "duration",
     "hdu",
     "image_file",
     "picture",
@@ -101,21 +102,27 @@ def unit(text):
     """Also as headers spell it: ADU, electrons."""
     for spelling in (text, text.lower(), text.lower().removesuffix("s")):
         with contextlib.suppress(ValueError):
-            return u.Unit(spelling)
+            return u.Unit(spelling).to_string()
     raise ValueError
+
+
+@_called("time (30min, 1h)")
+def duration(text):
+    """Check a length of time; a bare number is in seconds."""
+    time = u.Quantity(text)
+    time = time * u.s if time.unit == u.dimensionless_unscaled else time
+    if not 0 < time.to_value(u.s) < math.inf:
+        raise ValueError
+    return time
 
 
 @_called("extension (SCI, SCI,2, 1 or all)")
 def hdu(text):
-    """Tell the name of an extension from its number, and from name and version."""
+    """Tell the name of an extension, with or without version, from its number."""
     name, comma, version = text.partition(",")
-    if comma:
-        if not (name and version.isdecimal()):
-            raise ValueError
-        return name, int(version)
-    if not name:
+    if not name or (comma and not version.isdecimal()):
         raise ValueError
-    return int(name) if name.isdecimal() else name
+    return int(text) if text.isdecimal() else text
 
 
 @_called("card KEY=VALUE (or none)")

@@ -4,22 +4,18 @@
 import sys
 from pathlib import Path
 
-import numpy as np
-from astropy.nddata import CCDData
-
 import ccdcr
 from ccdcr import _extras
 from ccdcr._arguments import CLEANERS
 from ccdcr._config import read_config
-from ccdcr._inputs import in_words_of, open_files
+from ccdcr._inputs import check_options, in_words_of, open_files
+from ccdcr._night_command import run_batch
 from ccdcr._parsers import make_parser
 from ccdcr._progress import Progress
 
 __all__ = ["main"]
 
 _DONE, _FAILED = 0, 1
-# what depends on the frames, or is in a file
-_UNCHECKED = {"shift", "shifts", "region", "exclude", "gain", "readnoise"}
 
 
 def main(arguments=None):
@@ -45,8 +41,13 @@ def main(arguments=None):
     if unknown:  # argparse would show how the command as a whole is used
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
+        given = set(options)
         if "config" in options:
-            options = read_config(options.pop("config"), command)[0] | options
+            general, special = read_config(options.pop("config"), command)
+            options = general | special | options
+            given |= set(special)
+        if command == "batch":
+            return run_batch(parser, options, given)
         if command in CLEANERS:
             options = in_words_of(command, options)
             _check_cleaning(parser, command, options)
@@ -77,38 +78,6 @@ def _check_cleaning(parser, cleaner, options):
         parser.error(f"results must have different names, got twice: {twice.pop()}")
     _extras.check_extras(parser, options, len(paths), [*paths, *targets])
     check_options(cleaner, options, len(paths))
-
-
-def check_options(cleaner, options, n):
-    """
-    Let a function refuse its options: it says it best.
-
-    Parameters
-    ----------
-    cleaner : str
-        Which function.
-    options : dict
-        Its keywords, and others.
-    n : int
-        Number of exposures.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an option does not fit, whatever is in the frames.
-    """
-    frame = CCDData(np.zeros((1, 1)), unit="adu")
-    given = {
-        name: options[name]
-        for name in (*CLEANERS[cleaner],)
-        if name in options and name not in _UNCHECKED
-        if not isinstance(options[name], Path)
-    }
-    function = getattr(ccdcr, f"cosmicray_{cleaner}")
-    if cleaner == "stack":
-        function([frame] * n, **given)
-    else:
-        function(*([frame, frame] if cleaner == "pair" else [frame]), **given)
 
 
 def _result_name(path, folder=None):
@@ -261,12 +230,6 @@ def _demo(_, output="ccdcr-demo", overwrite=False):
     return _DONE
 
 
-def _batch(_, **options):
-    from ccdcr._batch_command import run
-
-    return run(**options)
-
-
 _RUN = {
     "demo": _demo,
     "pair": _pair,
@@ -275,7 +238,6 @@ _RUN = {
     "lacosmic": _single,
     "report": _report,
     "review": _review,
-    "batch": _batch,
 }
 
 

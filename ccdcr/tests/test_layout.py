@@ -80,10 +80,10 @@ ROWS = [
     {"_work", "_pairing"},
     {"_crew", "_plans"},
     {"batch"},
-    {"demo", "_extras", "_inputs", "_values", "_progress", "_night"},
-    {"_arguments"},
-    {"_parsers"},
-    {"_config"},
+    {"demo", "_extras", "_values", "_progress", "_night"},
+    {"_arguments", "_night_log"},
+    {"_parsers", "_inputs"},
+    {"_config", "_night_command"},
     {"cli"},
 ]
 HOME = {

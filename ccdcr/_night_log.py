@@ -1,0 +1,149 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What is left of a night: its log, and some lines for the person who waits."""
+
+import math
+import os
+import statistics
+import sys
+import uuid
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from astropy.table import Table
+
+from ccdcr._outliers import compare
+
+__all__ = ["remember", "tell", "write_log"]
+
+_GROUPS = 20  # that are told one by one
+
+
+def remember(records, path):
+    """
+    Give skipped jobs what the log of the run that did them knows.
+
+    Parameters
+    ----------
+    records : list of `~ccdcr.batch.Record`
+        What became of the jobs.
+    path : path-like
+        The log of an earlier run, if there is one.
+
+    Returns
+    -------
+    records : list of `~ccdcr.batch.Record`
+        The skipped ones with rates and times, if the log is about the same results.
+    """
+    skipped = [record for record in records if record.status == "skipped"]
+    if not skipped or not Path(path).exists():
+        return records
+    try:
+        log = Table.read(path, format="ascii.ecsv")
+        known = {
+            os.path.abspath(out): (n, rate, seconds)
+            for out, n, rate, seconds in zip(
+                log["output"].tolist(),
+                log["n_cosmicrays"].tolist(),
+                log["rate"].tolist(),
+                log["seconds"].tolist(),
+                strict=True,
+            )
+        }
+    except Exception:  # whatever it is, it is replaced
+        return records
+    return [
+        _with(record, known) if record.status == "skipped" else record
+        for record in records
+    ]
+
+
+def _with(record, known):
+    rows = [known.get(os.path.abspath(out)) for out in record.job.outputs]
+    if None in rows or tuple(row[0] for row in rows) != record.n_cosmicrays:
+        return record
+    rate = tuple(math.nan if row[1] is None else float(row[1]) for row in rows)
+    return replace(record, rate=rate, seconds=float(rows[0][2] or 0))
+
+
+def write_log(records, path):
+    """
+    Write the log, which appears under its name when it is complete.
+
+    Parameters
+    ----------
+    records : list of `~ccdcr.batch.Record`
+        What became of the jobs.
+    path : `~pathlib.Path`
+        Where to; what is there is replaced.
+    """
+    from ccdcr.batch import summary
+
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        summary(records).write(temporary, format="ascii.ecsv")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def tell(records, plan, shown):
+    """
+    Print what became of a night: a table of groups, and what needs a look.
+
+    Parameters
+    ----------
+    records : list of `~ccdcr.batch.Record`
+        What became of the jobs.
+    plan : `~ccdcr.batch.Plan`
+        What was to be done.
+    shown : int
+        Files that are left out of which the names are told.
+    """
+    counts = Counter(record.status for record in records)
+    if records:
+        _table(records).pprint(max_lines=-1, max_width=-1)
+    print(", ".join(f"{counts[word]} {word}" for word in ("done", "skipped", "failed")))
+    for record, comparisons in zip(records, compare(records), strict=True):
+        for out, (_, reason) in zip(record.job.outputs, comparisons, strict=False):
+            if reason:
+                print(f"unusual: {out}: {reason}")
+    warned = sum(bool(record.warnings) for record in records)
+    if warned:
+        print(f"with warnings: {warned} (they are in the log)")
+    for path, why in plan.left[:shown]:
+        print(f"left out: {path}: {why}")
+    if len(plan.left) > shown:
+        print(f"left out: {len(plan.left) - shown} more (--dry-run lists them)")
+    for record in records:
+        if record.status == "failed":
+            print(f"ccdcr: {record.message}", file=sys.stderr)
+
+
+def _table(records):
+    """A row for each group, or for each method if there are too many groups."""
+    groups = {}
+    for record in records:
+        groups.setdefault((record.job.group, record.job.method), []).append(record)
+    if len(groups) > _GROUPS:
+        groups = {}
+        for record in records:
+            groups.setdefault(("all", record.job.method), []).append(record)
+    rows = []
+    for (group, method), members in groups.items():
+        frames = sum(len(record.job.inputs) for record in members)
+        failed = sum(
+            len(record.job.inputs) for record in members if record.status == "failed"
+        )
+        numbers = [n for record in members for n in record.n_cosmicrays]
+        parts = [100 * part for record in members for part in record.fraction]
+        rates = [r for record in members for r in record.rate if math.isfinite(r)]
+        medians = [_median(numbers), _median(parts, 2), _median(rates)]
+        rows.append((group, method, frames, failed, *medians))
+    names = ("group", "method", "frames", "failed", "cosmic rays", "% of pixels")
+    return Table(rows=rows, names=(*names, "per cm2 and minute"))
+
+
+def _median(values, digits=3):
+    """The median as a text; a dash where there is none."""
+    return f"{statistics.median(values):.{digits}g}" if values else "-"
