@@ -43,7 +43,15 @@ ROWS = [
     {"pixels.compare"},
     {"pixels.witnesses"},
     {"pixels.matched"},
-    {"_frames", "_regions", "_options", "_decisions", "_pictures", "__init__"},
+    {
+        "_frames",
+        "_regions",
+        "_options",
+        "_decisions",
+        "_pictures",
+        "_headers",
+        "__init__",
+    },
     {"_ccd"},
     {"_log", "_stages"},
     {
