@@ -8,13 +8,23 @@ import os
 from dataclasses import dataclass, field
 
 import ccdcr
-from ccdcr import files
 
-__all__ = ["Job", "Record", "failure", "option_names"]
+__all__ = ["FILE_OPTIONS", "METHODS", "Job", "Record", "failure", "option_names"]
 
-_METHODS = {"pair": (2, 2), "stack": (2, math.inf), "median": (1, 1)}
-_METHODS["lacosmic"] = (1, 1)
-_OURS = {"overwrite", "progress", "stamp"}  # options that the batch sets itself
+#: Least and greatest number of exposures of each method.
+METHODS = {
+    "pair": (2, 2),
+    "stack": (2, math.inf),
+    "median": (1, 1),
+    "lacosmic": (1, 1),
+}
+#: Options of jobs that say how files are read and written.
+FILE_OPTIONS = frozenset(
+    {
+        *("unit", "hdu", "hdu_uncertainty", "uncertainty_type"),
+        *("hdu_dq", "dq_ignore", "dq_bit"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -51,8 +61,8 @@ class Job:
     group: str = ""
 
     def __post_init__(self):
-        if self.method not in _METHODS:
-            msg = f"method must be one of {', '.join(_METHODS)}, got {self.method!r}"
+        if self.method not in METHODS:
+            msg = f"method must be one of {', '.join(METHODS)}, got {self.method!r}"
             raise ValueError(msg)
         for name in ("inputs", "outputs"):
             paths = getattr(self, name)
@@ -60,7 +70,7 @@ class Job:
                 msg = f"{name} must be a sequence of paths, got {paths!r}"
                 raise TypeError(msg)
             object.__setattr__(self, name, tuple(map(os.fspath, paths)))
-        least, most = _METHODS[self.method]
+        least, most = METHODS[self.method]
         n = len(self.inputs)
         if not least <= n <= most:
             wanted = f"{least}{'' if least == most else ' or more'}"
@@ -94,18 +104,11 @@ def option_names(method):
     Returns
     -------
     names : frozenset of str
-        Of the cleaner, and of the function that reads and writes for it.
+        Of the cleaner, and of the functions that read and write for it.
     """
-    functions = (
-        getattr(files, f"clean_{method}"),
-        getattr(ccdcr, f"cosmicray_{method}"),
-    )
-    return frozenset(
-        name
-        for function in functions
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in _OURS
-    )
+    parameters = inspect.signature(getattr(ccdcr, f"cosmicray_{method}")).parameters
+    names = (n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY)
+    return FILE_OPTIONS.union(names)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import ccdcr
 from ccdcr._arguments import CLEANERS, FILES, NIGHT, spelling
+from ccdcr._headers import is_fits_name
 from ccdcr._inputs import check_options, in_words_of, open_files
 from ccdcr._progress import NightBar
 
@@ -94,7 +95,8 @@ def _plan(options, given):
     chosen = _of_method(method, chosen, given)
     if kind:
         chosen["method"] = kind
-    check_options(method, chosen, 1 + len(chosen.get("scale", [1])[1:] or [1]))
+    scales = chosen.get("scale")
+    check_options(method, chosen, len(scales) if isinstance(scales, list) else 2)
     if "save_plan" in options:  # a plan has names of files, but cannot open them
         for name, value in chosen.items():
             if any(isinstance(item, Path) for item in _items(value)):
@@ -141,8 +143,6 @@ def _of_method(method, options, given):
 
 def _files(paths):
     """All files, of folders those that look like FITS files."""
-    from ccdcr._headers import is_fits_name
-
     files = []
     for path in map(Path, paths):
         if not path.exists():
@@ -169,6 +169,7 @@ def _check_index(path, overwrite):
 
 
 def _work(plan, folder, options):
+    from ccdcr._night import write_index
     from ccdcr._night_log import remember, tell, write_log
 
     records, status = [], _DONE
@@ -194,7 +195,7 @@ def _work(plan, folder, options):
     records = remember(records, folder / _LOG)
     write_log(records, folder / _LOG)
     title = f"Cosmic rays: {folder.resolve().name}"
-    ccdcr._night.write_index(folder / _INDEX, records, title=title)
+    write_index(folder / _INDEX, records, title=title)
     tell(records, plan, _SHOWN)
     print(f"log: {folder / _LOG}\nindex: {folder / _INDEX}")
     if status == _INTERRUPTED:

@@ -3,7 +3,6 @@
 
 import contextlib
 import hashlib
-import inspect
 import json
 import math
 import os
@@ -17,7 +16,7 @@ from astropy.io import fits
 
 import ccdcr
 from ccdcr import files
-from ccdcr._jobs import Record, failure
+from ccdcr._jobs import FILE_OPTIONS, Record, failure
 from ccdcr._pictures import grey, limits, png, reduced
 from ccdcr.exceptions import collected
 
@@ -85,19 +84,37 @@ def _clean(job, conditions):
         places = *job.inputs, *job.outputs
     function = getattr(files, f"clean_{job.method}")
     reports = function(*places, overwrite=True, stamp=mark, **job.options)
-    reports = reports if isinstance(reports, (list, tuple)) else [reports]
+    found = list(_flat(reports))
+    n = len(job.inputs)
+    found = [found[k::n] for k in range(n)]  # of each file, one for each of its images
+    counts = [sum(report.n_pixels for report in some) for some in found]
+    sizes = [sum(report.mask.size for report in some) for some in found]
     return Record(
         job,
         "done",
-        n_cosmicrays=tuple(int(report.n_cosmicrays) for report in reports),
-        n_pixels=tuple(int(report.n_pixels) for report in reports),
-        fraction=tuple(float(report.fraction) for report in reports),
-        rate=tuple(_rate(report.rate) for report in reports),
+        n_cosmicrays=tuple(
+            sum(int(one.n_cosmicrays) for one in some) for some in found
+        ),
+        n_pixels=tuple(map(int, counts)),
+        fraction=tuple(count / size for count, size in zip(counts, sizes, strict=True)),
+        rate=tuple(_rate(some) for some in found),
     )
 
 
-def _rate(rate):
-    return math.nan if rate is None else float(rate.to_value(RATE))
+def _flat(reports):
+    """Reports of the first image of each file, then those of the second, and so on."""
+    if not isinstance(reports, (list, tuple)):
+        yield reports
+        return
+    for one in reports:
+        yield from _flat(one)
+
+
+def _rate(reports):
+    rates = [report.rate for report in reports]
+    if any(rate is None for rate in rates):
+        return math.nan
+    return float(np.mean([rate.to_value(RATE) for rate in rates]))
 
 
 def stamp_of(job):
@@ -140,15 +157,16 @@ def _plain(value):
 
 
 def _cards(path, mark):
-    """The header that carries the stamp, in a file that may be anything; or None."""
+    """Of the images that carry the stamp, in a file that may be anything."""
+    found = []
     try:
         with fits.open(path, memmap=False) as hdus:
             for hdu in hdus:
                 if hdu.header.get("CCRJOB") == mark:
-                    return {key: hdu.header.get(key) for key in _CARDS}
+                    found.append({key: hdu.header.get(key) for key in _CARDS})
     except Exception:  # whatever it is, this job has not made it
-        return None
-    return None
+        return []
+    return found
 
 
 def _done_before(job, conditions):
@@ -157,18 +175,20 @@ def _done_before(job, conditions):
         return None
     mark = stamp_of(job)
     found = [_cards(out, mark) for out in job.outputs]
-    for k, cards in enumerate(found, 1):
-        if cards is None or (cards["CCRIMAGE"] or k) != k:
+    for k, images in enumerate(found, 1):
+        if not images or any((cards["CCRIMAGE"] or k) != k for cards in images):
             return None
-    texts = [cards["CCRWARN"] or "none" for cards in found]
-    pixels = [cards["CCRNPIX"] or 0 for cards in found]
-    sizes = [cards["NAXIS1"] * cards["NAXIS2"] for cards in found]
+    texts = [cards["CCRWARN"] or "none" for images in found for cards in images]
+    counts = [sum(cards["CCRNPIX"] or 0 for cards in images) for images in found]
+    sizes = [sum(one["NAXIS1"] * one["NAXIS2"] for one in images) for images in found]
     return Record(
         job,
         "skipped",
-        n_cosmicrays=tuple(cards["CCRNOBJ"] or 0 for cards in found),
-        n_pixels=tuple(pixels),
-        fraction=tuple(n / size for n, size in zip(pixels, sizes, strict=True)),
+        n_cosmicrays=tuple(
+            sum(cards["CCRNOBJ"] or 0 for cards in images) for images in found
+        ),
+        n_pixels=tuple(counts),
+        fraction=tuple(count / size for count, size in zip(counts, sizes, strict=True)),
         rate=(math.nan,) * len(found),
         warnings=tuple(dict.fromkeys(text for text in texts if text != "none")),
     )
@@ -187,14 +207,20 @@ def _up_to_date(job):
 
 
 def _thumbnails(job):
-    known = inspect.signature(files.read).parameters
-    given = {name: value for name, value in job.options.items() if name in known}
+    given = {key: job.options[key] for key in FILE_OPTIONS & set(job.options)}
+    given.pop("dq_bit", None)
+    hdu = given.pop("hdu", None)
+    if isinstance(hdu, list):
+        hdu = hdu[0]
+    if hdu not in (None, "all"):  # or else the first image stands for them
+        given["hdu"] = hdu
     pictures = []
     for path, out in zip(job.inputs, job.outputs, strict=True):
-        before, after = (
-            np.asarray(files.read(name, **given).data) for name in (path, out)
+        before, after = (files.read(name, **given) for name in (path, out))
+        bad = False if before.mask is None else before.mask
+        pictures.append(
+            _picture(*(np.where(bad, np.nan, ccd.data) for ccd in (before, after)))
         )
-        pictures.append(_picture(before, after))
     return tuple(pictures)
 
 
@@ -207,7 +233,8 @@ def _picture(before, after):
     """
     step = max(1, -(-max(after.shape) // _SIDE))
     small = reduced(after, step)
-    lost = np.nan_to_num(np.asarray(before, float) - after, posinf=0, neginf=0)
+    with np.errstate(invalid="ignore"):
+        lost = np.nan_to_num(before - after, posinf=0, neginf=0)
     for axis in (0, 1):
         starts = np.arange(0, lost.shape[axis], step)
         lost = np.maximum.reduceat(lost, starts, axis=axis)

@@ -8,10 +8,25 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from ccdcr._crew import Crew, process_pool, remove_leftovers, rooted
+from ccdcr._headers import KEYWORDS
 from ccdcr._jobs import Job, Record
+from ccdcr._pairing import Plan, plan, result_name
+from ccdcr._plans import read_plan, summary, write_plan
 from ccdcr._work import Conditions, work
 
-__all__ = ["Job", "Record", "process_pool", "run"]
+__all__ = [
+    "KEYWORDS",
+    "Job",
+    "Plan",
+    "Record",
+    "plan",
+    "process_pool",
+    "read_plan",
+    "result_name",
+    "run",
+    "summary",
+    "write_plan",
+]
 
 _AHEAD = 2  # jobs that are handed over for each worker, such that none waits
 _LOOK = 1.0  # seconds after which to look whether there are more workers

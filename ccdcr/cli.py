@@ -10,6 +10,7 @@ from ccdcr._arguments import CLEANERS
 from ccdcr._config import read_config
 from ccdcr._inputs import check_options, in_words_of, open_files
 from ccdcr._night_command import run_batch
+from ccdcr._pairing import result_name
 from ccdcr._parsers import make_parser
 from ccdcr._progress import Progress
 
@@ -65,30 +66,19 @@ def _check_cleaning(parser, cleaner, options):
     """Refuse, before any file is opened, what is wrong whatever is in the files."""
     if cleaner == "pair":
         paths = options["file1"], options["file2"]
-        targets = options.get("output") or map(_result_name, paths)
+        targets = options.get("output") or map(result_name, paths)
     else:
         paths = options["files"]
         folder = options.get("output_dir")
         if folder is not None and Path(folder).is_file():
             parser.error(f"--output-dir must be a folder, got the file {folder!r}")
-        targets = [_result_name(path, folder) for path in paths]
+        targets = [result_name(path, folder) for path in paths]
     targets = [str(target) for target in targets]
     twice = {target for target in targets if targets.count(target) > 1}
     if twice:
         parser.error(f"results must have different names, got twice: {twice.pop()}")
     _extras.check_extras(parser, options, len(paths), [*paths, *targets])
     check_options(cleaner, options, len(paths))
-
-
-def _result_name(path, folder=None):
-    """Name of the result: the input's, with _crclean before the suffixes."""
-    path = Path(path)
-    suffixes = ""
-    while path.suffix.lower() in {".gz", ".fits", ".fit", ".fts", ".fz"}:
-        suffixes = path.suffix + suffixes
-        path = path.with_suffix("")
-    name = f"{path.name}_crclean{suffixes.removesuffix('.fz') or '.fits'}"
-    return str((path.parent if folder is None else Path(folder)) / name)
 
 
 def _tell(paths, failure):
@@ -101,12 +91,12 @@ def _tell(paths, failure):
 
 
 def _pair(cleaner, file1, file2, output=None, **options):
-    outs = output or (_result_name(file1), _result_name(file2))
+    outs = output or (result_name(file1), result_name(file2))
     return _together(cleaner, (file1, file2), outs, (file1, file2, *outs), options)
 
 
 def _stack(cleaner, files, output_dir=None, **options):
-    outs = [_result_name(path, output_dir) for path in files]
+    outs = [result_name(path, output_dir) for path in files]
     return _together(cleaner, files, outs, (files, outs), options, output_dir)
 
 
@@ -150,7 +140,7 @@ def _single(cleaner, files, output_dir=None, **options):
     status = _DONE
     with Progress(len(files)) as progress:
         for k, path in enumerate(files):  # one that fails must not cost the others
-            out = _result_name(path, output_dir)
+            out = result_name(path, output_dir)
             progress.start(k, Path(path).name)
             try:
                 reports = clean(path, out, progress=progress, **given)

@@ -224,7 +224,7 @@ def test_version(capsys):
     ],
 )
 def test_names_of_results(path, folder, result):
-    assert Path(cli._result_name(path, folder)) == Path(result)
+    assert Path(cli.result_name(path, folder)) == Path(result)
 
 
 def test_as_a_process():

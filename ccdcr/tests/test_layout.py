@@ -51,6 +51,7 @@ ROWS = [
         "_pictures",
         "_pages",
         "_outliers",
+        "_headers",
         "__init__",
     },
     {"_ccd"},

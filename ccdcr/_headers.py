@@ -1,0 +1,194 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""What the header of an exposure says: what it is, its set-up, when it was taken."""
+
+import datetime
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+
+__all__ = ["KEYWORDS", "Exposure", "NotPlanned", "is_fits_name", "look_at"]
+
+#: Keywords whose values must agree for two exposures to be equivalent.
+KEYWORDS = (
+    *("OBJECT", "IMAGETYP", "OBSTYPE", "PRODTYPE"),
+    *("FILTER", "FILTER1", "FILTER2", "FILTER3"),
+    *("XBINNING", "YBINNING", "CCDSUM", "CCDXBIN", "CCDYBIN", "BINNING"),
+    *("TELESCOP", "INSTRUME", "DETECTOR", "CAMERA", "ARM"),
+    *("CHIP", "CHIPID", "CCDNAME", "CCDNUM"),
+    *("GRATING", "GRISM", "DISPERSR", "DISPERSER", "SLIT", "SLITWID", "SLITNAME"),
+    *("READMODE", "RDMODE", "GAIN", "BUNIT"),
+)
+
+_EXPOSURE = ("EXPTIME", "EXPOSURE", "ITIME")
+_TIMES = ("TIME-OBS", "UT", "UTC", "UTSTART", "UT-START")
+_KIND = ("IMAGETYP", "OBSTYPE", "OBJECT")
+_CALIBRATION = re.compile(
+    r"(master )?(bias|zero|dark|((dome|sky|twilight|lamp|internal)[ -]?)?flat|arc|comp|"
+    r"comparison|lamp|wave|focus)s?\b(?! (neb|cloud|gal))",
+    re.IGNORECASE,
+)
+_EXTENSIONS = ("MASK", "UNCERT", "CRMASK", "CRFLAGS", "PSFIMAGE", "DQ", "ERR", "VAR")
+_SUFFIXES = (".fits", ".fit", ".fts")
+_EPOCH = 40587.0  # MJD of 1970
+
+
+class NotPlanned(ValueError):  # noqa: N818 - nothing is wrong with some of them
+    """Why an exposure is not in a plan."""
+
+
+class Exposure(NamedTuple):
+    """What is known of a file before it is cleaned."""
+
+    path: str
+    setup: tuple  # equal for those that are equivalent
+    exposure: float | None  # seconds
+    start: float | None  # seconds since 1970
+    name: str  # for people: object and filter
+
+    @property
+    def end(self):
+        """Seconds since 1970."""
+        return self.start + (self.exposure or 0.0)
+
+
+def is_fits_name(name):
+    """
+    Tell whether a name in a folder is that of an exposure.
+
+    Parameters
+    ----------
+    name : str
+        Without its folder.
+
+    Returns
+    -------
+    answer : bool
+        Whether it ends like that of a FITS file and is not hidden.
+    """
+    path = Path(name.lower())
+    if path.suffix in {".gz", ".fz"}:
+        path = path.with_suffix("")
+    return path.suffix in _SUFFIXES and not name.startswith(".")
+
+
+def look_at(path, keywords, calibration):
+    """
+    Read what matters of the headers of a file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    keywords : sequence of str
+        Which values tell the set-up.
+    calibration : bool
+        Whether frames that are no exposures of the sky are wanted, too.
+
+    Returns
+    -------
+    exposure : Exposure
+        What it says.
+
+    Raises
+    ------
+    NotPlanned
+        If it is nothing to be cleaned.
+    """
+    header, shape = _header(path)
+    if "CCRVER" in header or "_crclean" in os.path.basename(path):
+        msg = "a result of ccdcr"
+        raise NotPlanned(msg)
+    kind = next((str(header[key]) for key in _KIND if header.get(key)), "")
+    if _CALIBRATION.match(kind.strip()) and not calibration:
+        msg = f"a calibration frame ({kind.strip()}): combine those with clipping"
+        raise NotPlanned(msg)
+    setup = tuple(_plain(header.get(key)) for key in keywords)
+    filters = [
+        str(header[key])
+        for key in keywords
+        if key.startswith("FILTER") and key in header
+    ]
+    name = ", ".join(filter(None, [str(header.get("OBJECT", "")).strip(), *filters]))
+    seconds = next((_number(header[key]) for key in _EXPOSURE if key in header), None)
+    start = _start(header)
+    if start is None and seconds is None and not any(setup):
+        msg = "the header does not tell what it is"
+        raise NotPlanned(msg)
+    return Exposure(path, (*setup, shape), seconds, start, name)
+
+
+def _header(path):
+    """Cards of the primary header and of the image, which win, and its shape."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyUserWarning)
+            with fits.open(path, memmap=False) as hdus:
+                cards = dict(hdus[0].header)
+                for index, hdu in enumerate(hdus):
+                    two = hdu.is_image and len(hdu.shape) == 2
+                    if two and hdu.name not in _EXTENSIONS:
+                        _check_length(hdus, index, path)
+                        return cards | dict(hdu.header), hdu.shape
+    except NotPlanned:
+        raise
+    except FileNotFoundError:
+        msg = "no such file"
+        raise NotPlanned(msg) from None
+    except Exception as error:  # junk has many faces
+        text = " ".join(str(error).split()) or type(error).__name__
+        msg = f"not a readable FITS file ({text})"
+        raise NotPlanned(msg) from None
+    msg = "no two-dimensional image in the file"
+    raise NotPlanned(msg)
+
+
+def _check_length(hdus, index, path):
+    """Refuse a file that was cut off, if that can be seen without reading it."""
+    place = hdus.fileinfo(index)
+    if getattr(place["file"], "compression", None) is not None:
+        return
+    needed, there = place["datLoc"] + hdus[index].size, os.path.getsize(path)
+    if there < needed:
+        msg = f"not a complete FITS file ({there} of at least {needed} bytes)"
+        raise NotPlanned(msg)
+
+
+def _plain(value):
+    """A value such that those are equal that mean the same."""
+    if isinstance(value, str):
+        return " ".join(value.split()).casefold() or None
+    if isinstance(value, (int, float)):  # 1 and 1.0, and what was rounded
+        return float(f"{value:.6g}")
+    return None  # undefined
+
+
+def _number(value):
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _start(header):
+    """Seconds since 1970 at which the exposure began, or None."""
+    text = str(header.get("DATE-OBS", "")).strip()
+    day = re.fullmatch(r"\d{4}-\d\d-\d\d", text)
+    clocks = (str(header[key]).strip() for key in _TIMES if key in header)
+    clock = next((one for one in clocks if re.match(r"\d{1,2}:\d\d:\d\d", one)), None)
+    if day and clock:
+        text = f"{text}T{clock.zfill(len(clock) + (clock[1] == ':'))}"
+    if not day or clock:
+        try:
+            date = datetime.datetime.fromisoformat(text.removesuffix("Z"))
+        except ValueError:
+            pass
+        else:
+            zone = date.tzinfo or datetime.UTC
+            return date.replace(tzinfo=zone).timestamp()
+    days = _number(header.get("MJD-OBS", header.get("MJD")))
+    return None if days is None else 86400 * (days - _EPOCH)

@@ -1,0 +1,348 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Which exposures of a night belong together."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from astropy import units as u
+
+from ccdcr._headers import KEYWORDS, NotPlanned, is_fits_name, look_at
+from ccdcr._jobs import FILE_OPTIONS, METHODS, Job, option_names
+
+__all__ = ["Plan", "plan", "result_name"]
+
+_SAME = 1.01  # ratio of exposure times that are equal
+# Options that mean the same for a single exposure.
+_COMMON = {"region", "exclude", "gain", "readnoise", "saturation"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    Jobs, and what is not in any.
+
+    Printing it shows all files; iterating over it gives the jobs.
+
+    Parameters
+    ----------
+    jobs : list of `Job`
+        What is to be done.
+    left : list of tuple of str, optional
+        Path of each file that is left out, and why.
+    """
+
+    jobs: list[Job]
+    left: list[tuple[str, str]] = field(default_factory=list)
+
+    def __iter__(self):
+        return iter(self.jobs)
+
+    def __len__(self):
+        return len(self.jobs)
+
+    def __str__(self):
+        lines = []
+        for number, job in enumerate(self.jobs, 1):
+            options = " ".join(f"{key}={job.options[key]}" for key in job.options)
+            words = f"{number}. {job.method}: {job.group}", options
+            lines.append("; ".join(filter(None, words)))
+            lines += [
+                f"    {path} -> {out}"
+                for path, out in zip(job.inputs, job.outputs, strict=True)
+            ]
+        if self.left:
+            lines.append("left out:")
+            lines += [f"    {path}: {why}" for path, why in self.left]
+        n = sum(len(job.inputs) for job in self.jobs)
+        total = f"{_count(len(self.jobs), 'job')} for {_count(n, 'file')}"
+        return "\n".join(
+            [*lines, f"{total}; {_count(len(self.left), 'file')} left out"]
+        )
+
+
+def plan(
+    paths,
+    *,
+    method="pair",
+    output=None,
+    single=None,
+    keywords=KEYWORDS,
+    max_gap=1 * u.hour,
+    max_stack=8,
+    calibration=False,
+    options=None,
+):
+    """
+    Find out which exposures belong together.
+
+    Parameters
+    ----------
+    paths : path-like, iterable of path-like, or `ccdproc.ImageFileCollection`
+        The exposures; of a folder all files whose names end like those of FITS files.
+    method : {'pair', 'stack', 'median', 'lacosmic'}, optional
+        Pairs of consecutive equivalent exposures; all that are equivalent; or each by
+        itself.
+    output : path-like, optional
+        Folder of the results; by default that of each exposure. It need not exist.
+    single : {'median', 'lacosmic'}, optional
+        What to do with exposures that have no equivalent; by default they are left out.
+    keywords : sequence of str, optional
+        Whose values must agree, where one of the exposures has them. By default these
+        are ``ccdcr.batch.KEYWORDS``.
+    max_gap : `~astropy.units.Quantity` or float, optional
+        Longest time from the end of an exposure to the begin of the next, in seconds if
+        it is a number.
+    max_stack : int, optional
+        Most exposures of a stack; larger groups are cut into equal parts.
+    calibration : bool, optional
+        Whether bias, dark, flat and arc frames are wanted, too.
+    options : dict, optional
+        Options of the cleaner for all jobs.
+
+    Returns
+    -------
+    plan : `Plan`
+        The jobs in the order in which the exposures were taken, and what is left out.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a wrong kind.
+    ValueError
+        If an argument has no meaning, or two results would have the same name.
+
+    See Also
+    --------
+    run, write_plan
+
+    Notes
+    -----
+    Exposures are equivalent if the values of the keywords are equal (whatever the case
+    of letters, and to six digits; what none has does not matter), their exposure times
+    to one per cent, and the shapes of their images. The values may be in the primary
+    header or in that of the image. The time is that of DATE-OBS (with TIME-OBS or UT),
+    or else MJD-OBS; without any, the order is that of the names, and gaps are not seen.
+    Files that were exposed at the same time are two versions of one exposure, or two
+    chips, and left out of pairs and stacks, if no keyword tells them apart.
+
+    Of an odd number, the last three are a stack, so that none is alone; if the options
+    hold a shift of a pair other than ``'auto'``, the last one is left out instead.
+
+    Results of ccdcr are left out, and so is what cannot be read. To combine many bias,
+    dark or flat frames with clipping removes their cosmic rays better.
+
+    Examples
+    --------
+    >>> from ccdcr import batch
+    >>> print(batch.plan(["no_such_file.fits"]))
+    left out:
+        no_such_file.fits: no such file
+    0 jobs for 0 files; 1 file left out
+    """
+    options = {} if options is None else options
+    _check(method, single, keywords, max_stack, options)
+    gap = _seconds(max_gap)
+    exposures, left = [], []
+    for path in _files(paths):
+        try:
+            exposures.append(look_at(path, keywords, calibration))
+        except NotPlanned as reason:
+            left.append((path, str(reason)))
+    planned = []
+    for group in _groups(exposures, gap):
+        group, twins = _apart(group) if method in ("pair", "stack") else (group, [])
+        left += twins
+        for part in _parts(group, method, max_stack, options):
+            try:
+                job = _job(part, method, single, output, options, gap)
+            except NotPlanned as reason:
+                left.append((part[0].path, str(reason)))
+            else:
+                planned.append((_order(part[0]), job))
+    jobs = [job for _, job in sorted(planned, key=lambda one: one[0])]
+    _check_names(jobs)
+    return Plan(jobs, sorted(left))
+
+
+def _check(method, single, keywords, max_stack, options):
+    alone = [name for name, (_, most) in METHODS.items() if most == 1]
+    for name, value, choices in (
+        ("method", method, list(METHODS)),
+        ("single", single, [None, *alone]),
+    ):
+        if value not in choices:
+            text = ", ".join(map(repr, choices))
+            msg = f"{name} must be one of {text}, got {value!r}"
+            raise ValueError(msg)
+    if isinstance(keywords, str) or not isinstance(keywords, Iterable):
+        msg = f"keywords must be a sequence of keywords, got {keywords!r}"
+        raise TypeError(msg)
+    if not isinstance(max_stack, int) or max_stack < 3:
+        msg = f"max_stack must be an integer >= 3, got {max_stack!r}"
+        raise ValueError(msg)
+    names = ["no.fits"] * (1 if method in alone else 2)
+    Job(method, names, names, options)  # which says what is wrong with them
+
+
+def _seconds(gap):
+    if isinstance(gap, u.Quantity):
+        gap = gap.to_value(u.s)
+    if not isinstance(gap, (int, float)) or not gap > 0:
+        msg = f"max_gap must be a positive time, got {gap!r}"
+        raise ValueError(msg)
+    return gap
+
+
+def _files(paths):
+    if hasattr(paths, "files_filtered"):  # a collection of ccdproc
+        return list(map(str, paths.files_filtered(include_path=True)))
+    if not isinstance(paths, (str, os.PathLike)):
+        return sorted({os.fspath(path) for path in paths})
+    if not os.path.isdir(paths):
+        return [os.fspath(paths)]
+    folder = Path(paths)
+    return sorted(str(path) for path in folder.iterdir() if is_fits_name(path.name))
+
+
+def _order(exposure):
+    """By time, those without one at the end; then by name."""
+    start = exposure.start
+    return start is None, 0.0 if start is None else start, exposure.path
+
+
+def _groups(exposures, gap):
+    """Lists of equivalent exposures, none long after the one before it."""
+    setups = {}
+    for one in sorted(exposures, key=lambda one: one.exposure or 0.0):
+        # the shortest of those that are equal stands for them
+        known = setups.setdefault((one.setup, one.start is None), [])
+        for group in known:
+            if _same(group[0].exposure, one.exposure):
+                group.append(one)
+                break
+        else:
+            known.append([one])
+    for group in (group for known in setups.values() for group in known):
+        group.sort(key=_order)
+        cuts = [0]
+        for k, (one, following) in enumerate(pairwise(group), 1):
+            if one.start is not None and following.start - one.end > gap:
+                cuts.append(k)
+        for first, last in pairwise([*cuts, len(group)]):
+            yield group[first:last]
+
+
+def _apart(group):
+    """Take out what was exposed at the same time: versions of one, or two chips."""
+    twins = {}
+    for one, following in pairwise(group):
+        if one.start is None:
+            continue
+        if following.start <= one.start + (one.exposure or 0.0) / 2:
+            twins[one.path] = following.path
+            twins[following.path] = one.path
+    why = "exposed at the same time as {}: a keyword must tell these apart"
+    left = [(path, why.format(twins[path])) for path in twins]
+    return [one for one in group if one.path not in twins], left
+
+
+def _same(one, other):
+    if one is None or other is None:
+        return one is other
+    return max(one, other) <= _SAME * min(one, other)
+
+
+def _parts(group, method, max_stack, options):
+    """Cut a group into what is cleaned together."""
+    n = len(group)
+    if method == "stack":
+        pieces = -(-n // max_stack)
+        cuts = [n * k // pieces for k in range(pieces + 1)]
+    elif method == "pair":
+        cuts = [*range(0, n, 2), n]
+        if n % 2 and n > 1 and _stack_options(options) is not None:
+            del cuts[-2]
+    else:
+        cuts = range(n + 1)
+    return [group[first:last] for first, last in pairwise(cuts)]
+
+
+def _stack_options(options):
+    """Options of a pair for a stack of three; None if they have no meaning there."""
+    options = dict(options)
+    shift = options.pop("shift", None)
+    if isinstance(shift, str):
+        options["shifts"] = shift
+    elif shift is not None and tuple(shift) != (0, 0):
+        return None
+    return None if options.get("method") == "classic" else options
+
+
+def _job(part, method, single, output, options, gap):
+    if len(part) == 1 and method in ("pair", "stack"):
+        if single is None:
+            msg = f"no equivalent exposure within {_time(gap)}, or all are in pairs"
+            raise NotPlanned(msg)
+        method, taken = single, option_names(single) & (_COMMON | FILE_OPTIONS)
+        options = {key: options[key] for key in options if key in taken}
+    elif len(part) > 2 and method == "pair":
+        method, options = "stack", _stack_options(options)
+    first = part[0]
+    seconds = None if first.exposure is None else f"{first.exposure:g} s"
+    return Job(
+        method,
+        [one.path for one in part],
+        [result_name(one.path, output) for one in part],
+        dict(options),
+        ", ".join(filter(None, [first.name, seconds])),
+    )
+
+
+def _time(seconds):
+    for unit in (u.h, u.min):
+        number = seconds / unit.to(u.s)
+        if number >= 1:
+            return f"{number:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def result_name(path, folder=None):
+    """
+    Make the name of a result: that of the exposure, with _crclean before the suffixes.
+
+    Parameters
+    ----------
+    path : path-like
+        The exposure.
+    folder : path-like, optional
+        Where the result goes; by default where the exposure is.
+
+    Returns
+    -------
+    name : str
+        Without ``.fz``: results are not compressed in this way.
+    """
+    path = Path(path)
+    suffixes = ""
+    while path.suffix.lower() in {".gz", ".fits", ".fit", ".fts", ".fz"}:
+        suffixes = path.suffix + suffixes
+        path = path.with_suffix("")
+    name = f"{path.name}_crclean{suffixes.removesuffix('.fz') or '.fits'}"
+    return str((path.parent if folder is None else Path(folder)) / name)
+
+
+def _check_names(jobs):
+    outs = [out for job in jobs for out in job.outputs]
+    seen = set()
+    for out in outs:
+        if out in seen:
+            msg = f"results must have different names, got twice: {out}"
+            raise ValueError(msg)
+        seen.add(out)
+
+
+def _count(n, word):
+    return f"{n} {word}{'' if n == 1 else 's'}"

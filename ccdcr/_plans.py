@@ -1,0 +1,242 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Plans as files that a person can edit, and the log of what was done."""
+
+import json
+import math
+import os
+import re
+
+import numpy as np
+from astropy import units as u
+from astropy.table import MaskedColumn, Table
+
+from ccdcr._jobs import Job
+from ccdcr._pairing import Plan
+from ccdcr._work import RATE
+
+__all__ = ["read_plan", "summary", "write_plan"]
+
+_COLUMNS = ("job", "method", "input", "output", "options", "group", "remark")
+_LOG = {"status": str, "group": str, "method": str, "input": str, "output": str}
+_LOG |= {"n_cosmicrays": int, "n_pixels": int, "fraction": float, "rate": float}
+_LOG |= {"seconds": float, "message": str, "warnings": str}
+_OPTION = re.compile(r"\s*(\w+)\s*=\s*(.*?)\s*", re.DOTALL)
+
+
+def write_plan(path, jobs, *, overwrite=False):
+    """
+    Write jobs to a file that can be edited.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; a table in the format ECSV, whatever it is called.
+    jobs : `Plan` or iterable of `Job`
+        What is to be done.
+    overwrite : bool, optional
+        Whether a file of this name may be replaced.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, or exists and may not be replaced.
+    ValueError
+        If options cannot be written as text.
+
+    See Also
+    --------
+    read_plan, plan
+
+    Notes
+    -----
+    There is a row for each file; those with the same number make a job, whose method,
+    options and group are the same. Options look like ``sigma_peak=6; shift=auto``.
+    Files that are left out have the number 0 and a remark: to have one cleaned give it
+    a number of its own, or that of a job, and a method and an output.
+
+    Examples
+    --------
+    >>> from ccdcr import batch
+    >>> job = batch.Job("median", ["a.fits"], ["a2.fits"], {"size": (9, 3)})
+    >>> batch.write_plan("plan.ecsv", [job])  # doctest: +SKIP
+    """
+    plan = jobs if isinstance(jobs, Plan) else Plan(list(jobs))
+    rows = []
+    for number, job in enumerate(plan.jobs, 1):
+        rest = _to_text(job), job.group, ""
+        for names in zip(job.inputs, job.outputs, strict=True):
+            rows.append((number, job.method, *names, *rest))
+    rows += [(0, "", name, "", "", "", why) for name, why in plan.left]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
+    kinds = [int] + [str] * (len(_COLUMNS) - 1)
+    table = Table(columns, names=_COLUMNS, dtype=kinds)
+    table.write(path, format="ascii.ecsv", delimiter=",", overwrite=overwrite)
+
+
+def _to_text(job):
+    """Options of a job, as `_to_options` understands them."""
+    parts = []
+    for name, value in job.options.items():
+        if isinstance(value, u.UnitBase):
+            value = value.to_string()
+        try:
+            text = json.dumps(value)
+            if isinstance(value, str) and _to_value(value) == value:
+                text = value
+        except TypeError:
+            text = None
+        if text is None or ";" in text:
+            msg = (
+                f"options must be numbers, texts or lists of them to be written, "
+                f"got {name}={value!r}"
+            )
+            raise ValueError(msg)
+        parts.append(f"{name}={text}")
+    return "; ".join(parts)
+
+
+def _to_value(text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _to_options(text):
+    options = {}
+    for part in filter(str.strip, text.split(";")):
+        match = _OPTION.fullmatch(part)
+        if match is None:
+            msg = f"options must be like sigma_peak=6; shift=auto, got {text!r}"
+            raise ValueError(msg)
+        options[match[1]] = _to_value(match[2])
+    return options
+
+
+def read_plan(path):
+    """
+    Read what `write_plan` wrote, and a person may have edited.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    plan : `Plan`
+        Jobs in the order of their numbers, and what is left out.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no such table, or a job has no meaning.
+
+    See Also
+    --------
+    write_plan, run
+    """
+    try:
+        table = Table.read(path, format="ascii.ecsv")
+        rows = {name: table[name].tolist() for name in _COLUMNS}
+        numbers = [int(number or 0) for number in rows.pop("job")]
+    except OSError:
+        raise
+    except Exception as error:  # tables of others fail in many ways
+        text = " ".join(str(error).split())
+        msg = f"{os.fspath(path)}: not a plan of ccdcr ({text})"
+        raise ValueError(msg) from None
+    jobs, left = {}, []
+    for k, number in enumerate(numbers):
+        row = {name: _text(rows[name][k]) for name in rows}
+        if number < 1:
+            left.append((row["input"], row["remark"]))
+        else:
+            jobs.setdefault(number, []).append(row)
+    return Plan([_job(path, number, jobs[number]) for number in sorted(jobs)], left)
+
+
+def _text(value):
+    return "" if value is None else str(value)
+
+
+def _job(path, number, rows):
+    try:
+        for name in ("method", "options", "group"):
+            given = {row[name] for row in rows}
+            if len(given) > 1:
+                text = " and ".join(sorted(map(repr, given)))
+                msg = f"{name} must be the same in all rows of a job, got {text}"
+                raise ValueError(msg)
+        for name in ("input", "output"):
+            if not all(row[name] for row in rows):
+                msg = f"{name} must be given in all rows of a job"
+                raise ValueError(msg)
+        places = ([row[name] for row in rows] for name in ("input", "output"))
+        first = rows[0]
+        options = _to_options(first["options"])
+        return Job(first["method"], *places, options, first["group"])
+    except ValueError as error:
+        msg = f"{os.fspath(path)}: job {number}: {error}"
+        raise ValueError(msg) from None
+
+
+def summary(records):
+    """
+    Make the log of a run.
+
+    Parameters
+    ----------
+    records : iterable of `Record`
+        From `run`.
+
+    Returns
+    -------
+    log : `~astropy.table.Table`
+        A row for each exposure, in the order of their names: ``status``, ``group``,
+        ``method``, ``input``, ``output``, ``n_cosmicrays``, ``n_pixels``, ``fraction``,
+        ``rate`` (masked where the job has failed, or the header does not tell), the
+        ``seconds`` of the whole job, ``message`` and ``warnings``.
+
+    See Also
+    --------
+    run
+
+    Examples
+    --------
+    >>> from ccdcr import batch
+    >>> job = batch.Job("median", ["no.fits"], ["a.fits"])
+    >>> log = batch.summary(batch.run([job]))
+    >>> print(log["status", "input", "message"])
+    status  input         message
+    ------ ------- ---------------------
+    failed no.fits no.fits: no such file
+    >>> log.write("ccdcr-log.ecsv")  # doctest: +SKIP
+    """
+    rows = [
+        _row(record, k) for record in records for k in range(len(record.job.inputs))
+    ]
+    rows.sort(key=lambda row: (row["input"], row["output"]))
+    log = Table()
+    for name, kind in _LOG.items():
+        values = [row[name] for row in rows]
+        unknown = [value is None for value in values]
+        values = [kind() if value is None else value for value in values]
+        log[name] = np.array(values, dtype=kind)
+        if any(unknown):
+            log[name] = MaskedColumn(log[name], mask=unknown)
+    log["rate"].unit, log["seconds"].unit = RATE, u.s
+    return log
+
+
+def _row(record, k):
+    row = {name: getattr(record, name) for name in ("status", "message", "seconds")}
+    row |= {name: getattr(record.job, name) for name in ("group", "method")}
+    row |= {"input": record.job.inputs[k], "output": record.job.outputs[k]}
+    for name in ("n_cosmicrays", "n_pixels", "fraction", "rate"):
+        values = getattr(record, name)
+        known = values and math.isfinite(values[k])
+        row[name] = values[k] if known else None
+    return row | {"warnings": "; ".join(record.warnings)}
