@@ -11,6 +11,8 @@ import ccdcr
 from ccdcr._arguments import CLEANERS, FILES, NIGHT, spelling
 from ccdcr._headers import is_fits_name
 from ccdcr._inputs import check_options, in_words_of, open_files
+from ccdcr._night import write_index
+from ccdcr._night_log import remember, tell, write_log
 from ccdcr._progress import NightBar
 
 __all__ = ["run_batch"]
@@ -18,7 +20,6 @@ __all__ = ["run_batch"]
 _DONE, _FAILED, _INTERRUPTED = 0, 1, 130
 _LOG, _INDEX = "ccdcr-log.ecsv", "index.html"
 _OURS = {"method", "output_dir", "paths", "overwrite", *NIGHT}
-_SHOWN = 10  # files that are left out, by name
 
 
 def run_batch(parser, options, given):
@@ -63,7 +64,7 @@ def run_batch(parser, options, given):
         folder.mkdir(parents=True, exist_ok=True)
         _check_index(folder / _INDEX, overwrite)
         return _work(plan, folder, options)
-    except (OSError, RuntimeError) as failure:
+    except OSError as failure:
         print(f"ccdcr: {' '.join(str(failure).split())}", file=sys.stderr)
         return _FAILED
 
@@ -80,6 +81,8 @@ def _check(parser, options, given):
             parser.error(f"{spelling(fixed[0])} must be in the plan, not beside it")
     elif "output_dir" not in options and not {"dry_run", "save_plan"} & set(options):
         parser.error("the following arguments are required: -o/--output-dir")
+    if {"jobs", "dask"} <= set(options):
+        parser.error("--jobs must be left out with --dask: it has its own workers")
     folder = options.get("output_dir")
     if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
         parser.error(f"--output-dir must be a folder, got the file {folder!r}")
@@ -169,10 +172,28 @@ def _check_index(path, overwrite):
 
 
 def _work(plan, folder, options):
-    from ccdcr._night import write_index
-    from ccdcr._night_log import remember, tell, write_log
+    """Do it, and leave log and page whatever happens."""
+    records, stop = _records(plan, options)
+    if records:
+        records = remember(records, folder / _LOG)
+        write_log(records, folder / _LOG)
+        title = f"Cosmic rays: {folder.resolve().name}"
+        write_index(folder / _INDEX, records, title=title)
+    tell(records, plan)
+    if records:
+        print(f"log: {folder / _LOG}\nindex: {folder / _INDEX}")
+    if stop is not None:
+        why = "interrupted" if isinstance(stop, KeyboardInterrupt) else str(stop)
+        left = len(plan.jobs) - len(records)
+        print(f"ccdcr: {why}; jobs that were not done: {left}", file=sys.stderr)
+        return _INTERRUPTED if isinstance(stop, KeyboardInterrupt) else _FAILED
+    failed = any(record.status == "failed" for record in records)
+    return _FAILED if failed else _DONE
 
-    records, status = [], _DONE
+
+def _records(plan, options):
+    """What became of the jobs, in their order, and what has stopped them, or None."""
+    records, stop = {}, None
     with _executor(options) as executor, NightBar(len(plan.jobs)) as bar:
         running = ccdcr.batch.run(
             plan.jobs,
@@ -184,26 +205,14 @@ def _work(plan, folder, options):
         bar.show()
         try:
             for record in running:
-                records.append(record)
+                records[record.job.outputs] = record
                 bar.add(record)
-        except KeyboardInterrupt:
-            status = _INTERRUPTED
+        except (KeyboardInterrupt, RuntimeError) as failure:
+            stop = failure
         finally:
             running.close()
-    place = {job.outputs: k for k, job in enumerate(plan.jobs)}
-    records.sort(key=lambda record: place[record.job.outputs])
-    records = remember(records, folder / _LOG)
-    write_log(records, folder / _LOG)
-    title = f"Cosmic rays: {folder.resolve().name}"
-    write_index(folder / _INDEX, records, title=title)
-    tell(records, plan, _SHOWN)
-    print(f"log: {folder / _LOG}\nindex: {folder / _INDEX}")
-    if status == _INTERRUPTED:
-        left = len(plan.jobs) - len(records)
-        print(f"ccdcr: interrupted, {left} jobs were not done", file=sys.stderr)
-    elif any(record.status == "failed" for record in records):
-        status = _FAILED
-    return status
+    order = [job.outputs for job in plan.jobs if job.outputs in records]
+    return [records[outputs] for outputs in order], stop
 
 
 @contextlib.contextmanager

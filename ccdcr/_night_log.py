@@ -17,6 +17,7 @@ from ccdcr._outliers import compare
 __all__ = ["remember", "tell", "write_log"]
 
 _GROUPS = 20  # that are told one by one
+_SHOWN = 10  # files that are left out, by name
 
 
 def remember(records, path):
@@ -41,12 +42,13 @@ def remember(records, path):
     try:
         log = Table.read(path, format="ascii.ecsv")
         known = {
-            os.path.abspath(out): (n, rate, seconds)
-            for out, n, rate, seconds in zip(
+            os.path.abspath(out): rest
+            for out, *rest in zip(
                 log["output"].tolist(),
                 log["n_cosmicrays"].tolist(),
                 log["rate"].tolist(),
                 log["seconds"].tolist(),
+                log["warnings"].tolist(),
                 strict=True,
             )
         }
@@ -63,7 +65,9 @@ def _with(record, known):
     if None in rows or tuple(row[0] for row in rows) != record.n_cosmicrays:
         return record
     rate = tuple(math.nan if row[1] is None else float(row[1]) for row in rows)
-    return replace(record, rate=rate, seconds=float(rows[0][2] or 0))
+    # the card of a result has but the names of what was warned of
+    warnings = (rows[0][3],) if rows[0][3] else record.warnings
+    return replace(record, rate=rate, seconds=float(rows[0][2] or 0), warnings=warnings)
 
 
 def write_log(records, path):
@@ -87,7 +91,7 @@ def write_log(records, path):
         temporary.unlink(missing_ok=True)
 
 
-def tell(records, plan, shown):
+def tell(records, plan):
     """
     Print what became of a night: a table of groups, and what needs a look.
 
@@ -97,8 +101,6 @@ def tell(records, plan, shown):
         What became of the jobs.
     plan : `~ccdcr.batch.Plan`
         What was to be done.
-    shown : int
-        Files that are left out of which the names are told.
     """
     counts = Counter(record.status for record in records)
     if records:
@@ -111,10 +113,10 @@ def tell(records, plan, shown):
     warned = sum(bool(record.warnings) for record in records)
     if warned:
         print(f"with warnings: {warned} (they are in the log)")
-    for path, why in plan.left[:shown]:
+    for path, why in plan.left[:_SHOWN]:
         print(f"left out: {path}: {why}")
-    if len(plan.left) > shown:
-        print(f"left out: {len(plan.left) - shown} more (--dry-run lists them)")
+    if len(plan.left) > _SHOWN:
+        print(f"left out: {len(plan.left) - _SHOWN} more (--dry-run lists them)")
     for record in records:
         if record.status == "failed":
             print(f"ccdcr: {record.message}", file=sys.stderr)
@@ -140,8 +142,8 @@ def _table(records):
         rates = [r for record in members for r in record.rate if math.isfinite(r)]
         medians = [_median(numbers), _median(parts, 2), _median(rates)]
         rows.append((group, method, frames, failed, *medians))
-    names = ("group", "method", "frames", "failed", "cosmic rays", "% of pixels")
-    return Table(rows=rows, names=(*names, "per cm2 and minute"))
+    names = ("group", "method", "frames", "failed", "cosmic rays (median)")
+    return Table(rows=rows, names=(*names, "% of pixels", "per cm2 and minute"))
 
 
 def _median(values, digits=3):

@@ -38,20 +38,21 @@ def compare(records):
     -----
     A frame is compared with the median of the frames of other jobs, since a job that
     went wrong makes all of its frames odd. These are those of the same method and
-    group, if there are three such jobs, else those of the same method. Where the rate
-    is known, of the frame and of enough others, rates are compared, else numbers. Odd
-    is what differs by more than a factor of 5, and by more than 5 sigma of the Poisson
+    group, if there are three such jobs, else those of the same method (stacks and
+    pairs are the same). Where the rate is known, of the frame and of enough others,
+    rates are compared, else numbers. Odd is what differs by more than a factor of 5,
+    and by more than 5 sigma of the Poisson
     distribution around what is expected.
     """
     kinds, groups = {}, {}
     for record in records:
-        kinds.setdefault(record.job.method, []).append(record)
-        groups.setdefault((record.job.method, record.job.group), []).append(record)
+        kinds.setdefault(_kind(record.job), []).append(record)
+        groups.setdefault((_kind(record.job), record.job.group), []).append(record)
     known = {}
     comparisons = []
     for record in records:
-        alike = kinds[record.job.method]
-        near = groups[record.job.method, record.job.group]
+        alike = kinds[_kind(record.job)]
+        near = groups[_kind(record.job), record.job.group]
         choices = [(of, by_rate) for by_rate in (True, False) for of in (near, alike)]
         typical = [_typical_beside(record, *choice, known) for choice in choices]
         judged = []
@@ -60,6 +61,12 @@ def compare(records):
             judged.append(_judge(n, values, typical))
         comparisons.append(judged)
     return comparisons
+
+
+def _kind(job):
+    """What finds the same cosmic rays: a stack and a pair do."""
+    method = "pair" if job.method == "stack" else job.method
+    return method, job.options.get("method")
 
 
 def _typical_beside(record, records, by_rate, known):

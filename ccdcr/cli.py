@@ -2,7 +2,10 @@
 """The command ``ccdcr``: what the functions do, on files."""
 
 import sys
+import warnings
 from pathlib import Path
+
+from astropy.wcs import FITSFixedWarning
 
 import ccdcr
 from ccdcr import _extras
@@ -36,6 +39,13 @@ def main(arguments=None):
     from astropy import log
 
     log.setLevel("WARNING")  # units that were asked for are no news
+    with warnings.catch_warnings():
+        # a date in the header that is derived from another is no news, either
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        return _main(arguments)
+
+
+def _main(arguments):
     typed, unknown = make_parser().parse_known_args(arguments)
     options = vars(typed)
     parser, command = options.pop("parser"), options.pop("command")

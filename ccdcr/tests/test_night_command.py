@@ -1,0 +1,313 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""``ccdcr batch``: a small night, from the folder to the log."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import QTable
+
+import ccdcr
+from ccdcr.tests.test_cli import run
+
+NIGHT = "batch night --gain 2 --readnoise 6 -o clean"
+
+
+def expose(path, seed, obj, start, hits=4):
+    """A frame of sky with tracks, and a header like that of an observatory."""
+    rng = np.random.default_rng(seed)
+    image = rng.poisson(400, (128, 160)) / 2 + rng.normal(0, 3, (128, 160))
+    for y, x in zip(*rng.integers(5, 120, (2, hits)), strict=True):
+        image[y, x : x + 3] += 2000
+    header = fits.Header()
+    header["OBJECT"], header["FILTER"], header["EXPTIME"] = obj, "R", 300.0
+    header["DATE-OBS"] = f"2026-01-05T{20 + start // 60:02d}:{start % 60:02d}:00"
+    header["BUNIT"], header["XPIXSZ"], header["YPIXSZ"] = "adu", 13.5, 13.5
+    fits.writeto(path, image.astype(np.float32), header)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Three pairs of one field, and one frame that is alone."""
+    monkeypatch.chdir(tmp_path)
+    Path("night").mkdir()
+    for k in range(6):
+        expose(f"night/a{k}.fits", k, "M 1", 6 * k)
+    expose("night/b.fits", 9, "M 2", 40)
+    return tmp_path
+
+
+def log():
+    return QTable.read("clean/ccdcr-log.ecsv")
+
+
+def results():
+    return sorted(path.name for path in Path("clean").glob("*_crclean.fits"))
+
+
+def test_a_night(capsys):
+    status, out, err = run(NIGHT, capsys)
+    assert (status, err) == (0, "")
+    assert results() == [f"a{k}_crclean.fits" for k in range(6)]
+    lines = out.splitlines()
+    assert re.search(r"M 1, R, 300 s +pair +6 +0 +4", lines[2])
+    assert "3 done, 0 skipped, 0 failed" in lines
+    assert any(line.startswith("left out: night/b.fits: no equiv") for line in lines)
+    assert lines[-2:] == [
+        f"log: {Path('clean/ccdcr-log.ecsv')}",
+        f"index: {Path('clean/index.html')}",
+    ]
+    assert list(log()["status"]) == ["done"] * 6
+    assert list(log()["n_cosmicrays"]) == [4] * 6
+    page = Path("clean/index.html").read_text()
+    assert page.count("<img ") == 6
+    assert 'href="./a0_crclean.fits"' in page
+    assert "3 jobs: 3 done" in page
+    header = fits.getheader("clean/a0_crclean.fits")
+    assert (header["CCRGAIN"], header["CCRRDN"]) == (2, 6)
+    assert not list(Path("clean").glob(".*"))  # what was not yet complete
+
+
+def test_results_do_not_depend_on_who_works(capsys):
+    assert run(NIGHT, capsys)[0] == 0
+    assert run(f"{NIGHT}2 --jobs 2", capsys)[0] == 0
+    for name in results():
+        one, other = Path("clean", name), Path("clean2", name)
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_it_goes_on_where_it_was(capsys):
+    """What is there is not done again, and the log still knows all of it."""
+    assert run(NIGHT, capsys)[0] == 0
+    first = log()
+    expose("night/a6.fits", 16, "M 1", 36)
+    expose("night/a7.fits", 17, "M 1", 42)
+    status, out, _ = run(NIGHT, capsys)
+    assert status == 0
+    assert "1 done, 3 skipped, 0 failed" in out
+    second = log()
+    assert list(second["status"]) == ["skipped"] * 6 + ["done"] * 2
+    for name in ("n_cosmicrays", "n_pixels", "fraction", "rate", "seconds"):
+        assert np.array_equal(second[name][:6], first[name])
+    status, out, _ = run(f"{NIGHT} --again", capsys)
+    assert (status, "4 done, 0 skipped" in out) == (0, True)
+
+
+def test_other_options_make_other_results(capsys):
+    assert run(NIGHT, capsys)[0] == 0
+    status, out, err = run(f"{NIGHT} --sigma-peak 7", capsys)
+    assert status == 1
+    assert "0 done, 0 skipped, 3 failed" in out
+    assert len(err.splitlines()) == 3
+    assert run(f"{NIGHT} --sigma-peak 7 --overwrite", capsys)[0] == 0
+    assert fits.getheader("clean/a0_crclean.fits")["CCRPEAK"] == 7
+
+
+def test_one_failure_does_not_cost_the_others(capsys):
+    Path("clean").mkdir()
+    Path("clean/a1_crclean.fits").write_text("of somebody else")
+    status, out, err = run(NIGHT, capsys)
+    assert status == 1
+    assert "2 done, 0 skipped, 1 failed" in out
+    assert err.startswith("ccdcr: ")
+    assert "a1_crclean.fits: exists" in err
+    assert len(err.splitlines()) == 1
+    assert list(log()["status"]) == ["failed"] * 2 + ["done"] * 4
+    page = Path("clean/index.html").read_text()
+    assert page.index('class="failed"') < page.index("a2_crclean.fits")
+
+
+def test_ctrl_c(capsys, monkeypatch):
+    """What was done is in the log, and the next run goes on."""
+
+    def interrupted(jobs, **options):
+        records = run_all(jobs, **options)
+        yield next(records)
+        records.close()
+        raise KeyboardInterrupt
+
+    run_all = ccdcr.batch.run
+    with monkeypatch.context() as patch:
+        patch.setattr("ccdcr.batch.run", interrupted)
+        status, out, err = run(NIGHT, capsys)
+    assert status == 130
+    assert err == "ccdcr: interrupted; jobs that were not done: 2\n"
+    assert "1 done" in out
+    assert len(log()) == 2
+    status, out, _ = run(NIGHT, capsys)
+    assert (status, "2 done, 1 skipped" in out) == (0, True)
+    assert len(log()) == 6
+
+
+def test_something_is_out_of_line(capsys):
+    expose("night/a6.fits", 16, "M 1", 36, hits=60)
+    expose("night/a7.fits", 17, "M 1", 42, hits=60)
+    status, out, _ = run(NIGHT, capsys)
+    assert status == 0
+    unusual = [line for line in out.splitlines() if line.startswith("unusual: ")]
+    assert [Path(line.split(": ")[1]).name for line in unusual] == [
+        "a6_crclean.fits",
+        "a7_crclean.fits",
+    ]
+    assert "where 4 are expected" in unusual[0]
+
+
+class TestPlans:
+    def test_dry_run(self, capsys):
+        status, out, err = run(f"{NIGHT} --dry-run --shift 1 0", capsys)
+        assert (status, err) == (0, "")
+        assert "night/a0.fits -> clean/a0_crclean.fits" in out.replace("\\", "/")
+        assert "3 jobs for 6 files; 1 file left out" in out
+        assert not Path("clean").exists()
+
+    def test_an_edited_plan(self, capsys):
+        text = "batch night -o clean --gain 2 --readnoise 6 --save-plan plan.ecsv"
+        status, out, _ = run(text, capsys)
+        assert status == 0
+        assert out == "plan.ecsv: 3 jobs for 6 files; 1 file left out\n"
+        assert not Path("clean").exists()
+        assert run(text, capsys)[0] == 1
+        plan = Path("plan.ecsv").read_text().replace("gain=2.0", "gain=1.5")
+        Path("plan.ecsv").write_text(plan)
+        status, out, _ = run("batch --plan plan.ecsv --dry-run", capsys)
+        assert (status, "gain=1.5" in out) == (0, True)
+        assert run("batch --plan plan.ecsv", capsys)[0] == 0
+        assert fits.getheader("clean/a0_crclean.fits")["CCRGAIN"] == 1.5
+        assert len(log()) == 6
+
+    def test_groups(self, capsys):
+        text = "batch night --dry-run --keyword FILTER --keyword EXPTIME"
+        assert "3 jobs for 7 files" in run(text, capsys)[1]
+        assert (
+            "7 files left out" in run("batch night --dry-run --max-gap 20s", capsys)[1]
+        )
+        text = "batch night --dry-run --single median"
+        assert "4. median: M 2, R" in run(text, capsys)[1]
+
+    @pytest.mark.parametrize("method", ["stack", "median", "lacosmic"])
+    def test_methods(self, method, capsys):
+        status, _, _ = run(f"{NIGHT} --method {method}", capsys)
+        assert status == 0
+        assert fits.getheader("clean/a0_crclean.fits")["CCRFUNC"].endswith(method)
+        assert len(results()) == (6 if method == "stack" else 7)
+
+    def test_classic(self, capsys):
+        text = "batch night -o clean --method pair:classic --sigma-peak 12"
+        assert run(text, capsys)[0] == 0
+        header = fits.getheader("clean/a0_crclean.fits")
+        assert (header["CCRMETH"], header["CCRPEAK"]) == ("classic", 12)
+
+    def test_shift_and_scale_of_pairs(self, capsys):
+        assert run(f"{NIGHT} --shift 2 0 --scale 1.1", capsys)[0] == 0
+        header = fits.getheader("clean/a0_crclean.fits")
+        assert (header["CCRDY"], header["CCRSCALE"]) == (2, 1.1)
+
+    def test_models_and_regions_from_files(self, capsys):
+        mask = np.zeros((128, 160), dtype=np.uint8)
+        fits.writeto("saturated.fits", mask)
+        text = f"{NIGHT} --saturation saturated.fits --region [1:100,1:100]"
+        assert run(text, capsys)[0] == 0
+        header = fits.getheader("clean/a0_crclean.fits")
+        assert header["CCRSATHO"] == "mask given"
+        assert header["CCRREG"] == "[1:100,1:100]"
+        status, _, err = run(f"{text} --save-plan plan.ecsv", capsys)
+        assert status == 2
+        assert "--saturation must not be a file in a plan" in err
+
+
+class TestConfig:
+    def test_a_table_of_its_own(self, capsys):
+        Path("c.toml").write_text(
+            "sigma-peak = 6\nsigclip = 7\n"
+            "[batch]\nmethod = 'pair'\ngain = 2\nreadnoise = 6\noutput-dir = 'clean'\n"
+            "[pair]\nsigma-peak = 9\n"
+        )
+        assert run("batch night --config c.toml", capsys)[0] == 0
+        assert fits.getheader("clean/a0_crclean.fits")["CCRPEAK"] == 6
+
+    def test_what_is_meant_for_it_must_fit(self, capsys):
+        Path("c.toml").write_text("[batch]\nsigclip = 7\n")
+        status, _, err = run("batch night -o clean --config c.toml", capsys)
+        assert status == 2
+        assert "--sigclip must be left out with --method pair" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("batch", "give files or folders, or --plan, and not both"),
+        ("batch night --plan p.ecsv", "give files or folders, or --plan, and not"),
+        ("batch night", "required: -o/--output-dir"),
+        ("batch --plan p.ecsv --gain 2", "--gain must be in the plan, not beside it"),
+        ("batch night -o night/b.fits", "--output-dir must be a folder, got the file"),
+        ("batch night -o clean --sigclip 3", "--sigclip must be left out with --meth"),
+        ("batch night -o clean --jobs 0", "invalid whole number >= 1 value: '0'"),
+        (
+            "batch night -o clean --jobs 2 --dask x:1",
+            "--jobs must be left out with --dask",
+        ),
+        ("batch night -o clean --max-gap soon", "invalid time (30min, 1h) value"),
+        ("batch night -o clean --sigma-peak -1", "sigma_peak must be a finite number"),
+        ("batch night -o clean --shift 1 0 --shift 2 0", "--shift must be given once"),
+        ("batch night -o clean --method polish", "invalid choice: 'polish'"),
+        ("batch night -o clean --replacement median", "replacement must be"),
+    ],
+)
+def test_wrong_use(text, message, capsys):
+    status, out, err = run(text, capsys)
+    assert (status, out) == (2, "")
+    assert err.startswith("usage: ccdcr batch")
+    assert message in err
+    assert not Path("clean").exists()
+
+
+def test_no_dask(capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    status, _, err = run(f"{NIGHT} --dask localhost:8786", capsys)
+    assert status == 2
+    assert "--dask needs distributed: python -m pip install" in err
+
+
+def test_dask(capsys):
+    distributed = pytest.importorskip("distributed")
+    how = {"n_workers": 1, "processes": False, "dashboard_address": ":0"}
+    with distributed.LocalCluster(**how) as cluster:
+        text = f"{NIGHT} --dask {cluster.scheduler_address}"
+        status, out, _ = run(text, capsys)
+    assert (status, "3 done" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("batch nigth -o clean", "nigth: no such file or folder"),
+        ("batch --plan none.ecsv", "none.ecsv"),
+        ("batch night/b.fits -o clean", "nothing to do"),
+    ],
+)
+def test_nothing_to_do(text, message, capsys):
+    status, _, err = run(text, capsys)
+    assert status == 1
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_page_of_others_stays(capsys):
+    Path("clean").mkdir()
+    Path("clean/index.html").write_text("my home page")
+    status, _, err = run(NIGHT, capsys)
+    assert status == 1
+    assert "exists and is none of ccdcr" in err
+    assert Path("clean/index.html").read_text() == "my home page"
+    assert run(f"{NIGHT} --overwrite", capsys)[0] == 0
+
+
+def test_bar(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    _, out, err = run(NIGHT, capsys)
+    assert "0 of 3 jobs" in err
+    assert re.search(r"2 of 3 jobs: [\d.e+]+ frames/min, \d+ s left", err)
+    assert err.endswith("\r")
+    assert "\r" not in out
