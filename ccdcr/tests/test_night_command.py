@@ -282,7 +282,7 @@ def test_dask(capsys):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("batch nigth -o clean", "nigth: no such file or folder"),
+        ("batch nights -o clean", "nights: no such file or folder"),
         ("batch --plan none.ecsv", "none.ecsv"),
         ("batch night/b.fits -o clean", "nothing to do"),
     ],
