@@ -14,6 +14,7 @@ ROOT = Path(ccdcr.__file__).parent
 # A module may import those in rows above its own.
 ROWS = [
     {
+        "_units",
         "pixels.median_network",
         "pixels.difference",
         "pixels.groups",
@@ -43,9 +44,16 @@ ROWS = [
     {"pixels.compare"},
     {"pixels.witnesses"},
     {"pixels.matched"},
-    {"_frames", "_regions", "_options", "_decisions", "_pictures", "__init__"},
-    {"_ccd"},
-    {"_log", "_stages"},
+    {
+        "_frames",
+        "_regions",
+        "_options",
+        "_decisions",
+        "_pictures",
+        "__init__",
+    },
+    {"_ccd", "_layout"},
+    {"_log", "_stages", "_fits"},
     {
         "shift",
         "_classic",
@@ -62,8 +70,8 @@ ROWS = [
     {"pair", "stack", "median", "lacosmic", "report"},
     {"_scores", "restore"},
     {"simulate"},
-    {"_panels"},
-    {"_figures", "_report_figures", "_fits"},
+    {"_panels", "_fits_header"},
+    {"_figures", "_report_figures", "_fits_write"},
     {"plot"},
     {"review"},
     {"files"},
@@ -73,7 +81,7 @@ ROWS = [
 HOME = {
     "astroscrappy": {"_astroscrappy"},
     "photutils": {"report"},
-    "matplotlib": {"_panels"},
+    "matplotlib": {"_panels", "_fits_header"},
     "ccdproc": set(),
     "regions": {"report"},
 }
