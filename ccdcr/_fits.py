@@ -81,10 +81,14 @@ class Source:
         """Refuse a truncated file now, not halfway; all headers are read."""
         self._size = self._stream.seek(0, os.SEEK_END)
         last = len(self._raw) - 1
-        _, start, _ = self._place(last)
+        _, start, end = self._place(last)
         if start + self._raw[last].size > self._size:
             msg = f"it ends in extension {last}"
             raise OSError(msg)
+        for rest in self._blocks(end, self._size):  # tapes are padded with zeros
+            if rest.strip(b"\0 "):
+                msg = f"what follows extension {last} is no other"
+                raise OSError(msg)
 
     def read(self, chip):
         """
