@@ -8,7 +8,7 @@ import numpy as np
 
 from ccdcr import __version__
 from ccdcr._decisions import checksum, rejected
-from ccdcr._fits import check_targets
+from ccdcr._fits_write import check_targets
 from ccdcr._frames import check_pair
 from ccdcr._log import CARDS
 from ccdcr._pages import as_text, make_page, write_page

@@ -14,6 +14,7 @@ ROOT = Path(ccdcr.__file__).parent
 # A module may import those in rows above its own.
 ROWS = [
     {
+        "_units",
         "pixels.median_network",
         "pixels.difference",
         "pixels.groups",
@@ -54,8 +55,8 @@ ROWS = [
         "_headers",
         "__init__",
     },
-    {"_ccd"},
-    {"_log", "_stages"},
+    {"_ccd", "_layout"},
+    {"_log", "_stages", "_fits"},
     {
         "shift",
         "_classic",
@@ -72,8 +73,8 @@ ROWS = [
     {"pair", "stack", "median", "lacosmic", "report"},
     {"_scores", "restore"},
     {"simulate"},
-    {"_panels"},
-    {"_figures", "_report_figures", "_fits"},
+    {"_panels", "_fits_header"},
+    {"_figures", "_report_figures", "_fits_write"},
     {"plot"},
     {"review"},
     {"files"},
@@ -90,7 +91,7 @@ ROWS = [
 HOME = {
     "astroscrappy": {"_astroscrappy"},
     "photutils": {"report"},
-    "matplotlib": {"_panels"},
+    "matplotlib": {"_panels", "_fits_header"},
     "ccdproc": set(),
     "regions": {"report", "_inputs"},
 }
