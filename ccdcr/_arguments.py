@@ -13,6 +13,7 @@ __all__ = [
     "METHODS",
     "NIGHT",
     "OPTIONS",
+    "READING",
     "REPLACEMENTS",
     "Option",
     "spelling",
@@ -39,7 +40,12 @@ CLEANERS = {
     ),
 }
 #: Keywords that the functions of ``ccdcr.files`` have besides.
-FILES = ("hdu", "unit", "uncertainty_type", "dq_bit", "dq_ignore")
+FILES = (
+    *("hdu", "unit", "hdu_uncertainty", "uncertainty_type"),
+    *("hdu_dq", "dq_ignore", "dq_bit"),
+)
+#: Those of them that `ccdcr.files.read` has.
+READING = FILES[:-1]
 #: What cleaning commands make besides frames, and what batches have of their own.
 EXTRAS = ("plot", "report", "overwrite")
 NIGHT = (
@@ -87,6 +93,7 @@ _STAR = (
     "DX = x1 - x2; rounded to whole pixels (0 0)"
 )
 _SEVERAL = "; of several files with _1, _2 and so on before the suffix"
+_NAME = {"metavar": "NAME"}
 _PLAN = {"type": _values.plan, "metavar": "FILE"}
 _SHIFT = {"nargs": 2, "type": float, "metavar": ("DY", "DX")}
 OPTIONS = {
@@ -169,11 +176,15 @@ OPTIONS = {
     "unit": Option(
         "unit of the images without BUNIT, like adu", {"type": _values.unit}
     ),
-    "uncertainty_type": _choice(
-        "what an extension of errors holds that does not say it", "std", "var", "ivar"
+    "hdu_uncertainty": Option(
+        "extension of the uncertainty (UNCERT, ERR, VAR or IVAR)", _NAME
     ),
-    "dq_bit": _number("value of the bit that DQ gets at cosmic rays, like 4096", int),
-    "dq_ignore": _number("sum of the bits of DQ that do not mean bad pixels", int),
+    "uncertainty_type": _choice(
+        "what is in it (what its card UTYPE or its name says)", "std", "var", "ivar"
+    ),
+    "hdu_dq": Option("extension of the flags of data quality (DQ)", _NAME),
+    "dq_ignore": _number("sum of its flags that do not mean bad pixels (0)", int),
+    "dq_bit": _number("flag that it gets at cosmic rays, like 4096 (none)", int),
     "plot": Option(
         f"draw before and after there (.png, .pdf, .svg){_SEVERAL}",
         {"type": _values.picture, "metavar": "FILE"},

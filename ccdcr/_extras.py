@@ -5,10 +5,9 @@ import importlib.util
 import os
 from pathlib import Path
 
-__all__ = ["READING", "check_extras", "draw_report", "is_several", "tell_of"]
+from ccdcr._arguments import READING
 
-#: Keywords of `ccdcr.files.read`.
-READING = ("hdu", "unit", "uncertainty_type", "dq_ignore")
+__all__ = ["check_extras", "draw_report", "is_several", "tell_of"]
 
 
 def _numbered(path, k, n):
@@ -68,7 +67,7 @@ def is_several(hdu):
     several : bool
         Then there are reports of each.
     """
-    return isinstance(hdu, list) or hdu == "all"
+    return isinstance(hdu, list) or str(hdu).lower() == "all"
 
 
 def tell_of(wanted, k, n, paths, reports, progress):

@@ -8,7 +8,8 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 import ccdcr
-from ccdcr._arguments import CLEANERS
+from ccdcr._arguments import CLEANERS, FILES
+from ccdcr._layout import Layout
 
 __all__ = ["check_options", "in_words_of", "open_files"]
 
@@ -45,7 +46,7 @@ def in_words_of(cleaner, options):
         said["add_keyword"] = _cards(said["add_keyword"])
     if "hdu" in said:
         hdus = said["hdu"]
-        said["hdu"] = "all" if "all" in hdus else hdus if len(hdus) > 1 else hdus[0]
+        said["hdu"] = hdus if len(hdus) > 1 else hdus[0]
     if cleaner == "stack":
         if isinstance(said.get("shifts"), list):
             said["shifts"] = [(0, 0), *map(tuple, said["shifts"])]
@@ -81,6 +82,7 @@ def check_options(cleaner, options, n):
     TypeError, ValueError
         If an option does not fit, whatever is in the frames.
     """
+    Layout.split({name: options[name] for name in FILES if name in options})
     frame = CCDData(np.zeros((1, 1)), unit="adu")
     given = {
         name: options[name]

@@ -12,6 +12,7 @@ from ccdcr._arguments import (
     METHODS,
     NIGHT,
     OPTIONS,
+    READING,
     REPLACEMENTS,
     spelling,
 )
@@ -232,7 +233,7 @@ def _of_batch(name):
 
 def _add_reading(parser):
     """Add the options of commands that read frames, and clean none."""
-    for name in ("hdu", "unit", "uncertainty_type", "dq_ignore"):
+    for name in READING:
         parser.add_argument(
             spelling(name),
             **{**OPTIONS[name].settings, "action": "store"},

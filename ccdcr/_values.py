@@ -8,6 +8,8 @@ from pathlib import Path
 
 from astropy import units as u
 
+from ccdcr._units import parse_unit
+
 __all__ = [
     "card",
     "count",
@@ -99,11 +101,8 @@ def image_file(text):
 
 @_called("unit")
 def unit(text):
-    """Also as headers spell it: ADU, electrons."""
-    for spelling in (text, text.lower(), text.lower().removesuffix("s")):
-        with contextlib.suppress(ValueError):
-            return u.Unit(spelling).to_string()
-    raise ValueError
+    """Also as headers spell it: ADU, e-/sec."""
+    return parse_unit(text).to_string()
 
 
 @_called("time (30min, 1h)")

@@ -9,7 +9,7 @@ from astropy.wcs import FITSFixedWarning
 
 import ccdcr
 from ccdcr import _extras
-from ccdcr._arguments import CLEANERS
+from ccdcr._arguments import CLEANERS, READING
 from ccdcr._config import read_config
 from ccdcr._inputs import check_options, in_words_of, open_files
 from ccdcr._night_command import run_batch
@@ -135,7 +135,7 @@ def _split(options):
     """What the cleaners want to know, and what is to be made besides."""
     given = open_files(options)
     wanted = {name: given.pop(name) for name in ("plot", "report") if name in given}
-    names = ("overwrite", "region", "exclude", *_extras.READING)
+    names = ("overwrite", "region", "exclude", *READING)
     return given, wanted | {name: given[name] for name in names if name in given}
 
 
@@ -164,7 +164,7 @@ def _single(cleaner, files, output_dir=None, **options):
 
 def _reading(options):
     """How files are to be read; taken out of the options."""
-    return {key: options.pop(key) for key in _extras.READING if key in options}
+    return {key: options.pop(key) for key in READING if key in options}
 
 
 def _report(

@@ -82,9 +82,9 @@ ROWS = [
     {"_work", "_pairing"},
     {"_crew", "_plans"},
     {"batch"},
-    {"demo", "_extras", "_values", "_progress", "_night"},
+    {"demo", "_values", "_progress", "_night"},
     {"_arguments", "_night_log"},
-    {"_parsers", "_inputs"},
+    {"_parsers", "_inputs", "_extras"},
     {"_config", "_night_command"},
     {"cli"},
 ]

@@ -13,6 +13,7 @@ from astropy.nddata import CCDData
 import ccdcr
 from ccdcr._arguments import CLEANERS, FILES, OPTIONS, spelling
 from ccdcr._config import read_config
+from ccdcr._layout import Layout
 from ccdcr._parsers import make_parser
 from ccdcr.tests.conftest import frame, sky
 from ccdcr.tests.test_cli import run
@@ -43,6 +44,8 @@ EXAMPLES = {
     "hdu": (["SCI,2"], ["SCI,2"]),
     "unit": (["ADU"], "adu"),
     "uncertainty_type": (["var"], "var"),
+    "hdu_uncertainty": (["ERR"], "ERR"),
+    "hdu_dq": (["QUALITY"], "QUALITY"),
     "dq_bit": (["4096"], 4096),
     "dq_ignore": (["3"], 3),
 }
@@ -105,6 +108,10 @@ def test_a_batch_has_them_all(cleaner):
         words = [*WORDS["batch"], spelling(name), *values]
         name = {"shift": "shifts"}.get(name, name)
         assert name in parse(words)
+
+
+def test_every_option_about_files_is_there():
+    assert sorted(FILES) == sorted(Layout._fields)
 
 
 def test_words_are_those_of_the_functions():
@@ -205,6 +212,57 @@ class TestMoreOptions:
                 "dq_ignore": 3,
             },
         ]
+
+
+class TestSeveralImages:
+    """A file with two chips, and what is said of each."""
+
+    @pytest.fixture(autouse=True)
+    def mosaics(self, folder):
+        for k, name in enumerate("mn"):
+            hdus = fits.HDUList([fits.PrimaryHDU()])
+            for chip in (1, 2):
+                data = sky(chip + 2 * k)
+                data[5 * chip, 7] += 3000
+                hdus.append(fits.ImageHDU(data, name="SCI", ver=chip))
+                hdus[-1].header["BUNIT"] = "adu"
+                dq = np.zeros(data.shape, dtype=np.int16)
+                hdus.append(fits.ImageHDU(dq, name="DQ", ver=chip))
+            hdus.writeto(f"{name}.fits")
+
+    def test_all(self, capsys):
+        text = "median m.fits --grow 0 --hdu all --dq-bit 4096"
+        status, out, _ = run(text, capsys)
+        assert status == 0
+        assert [line.partition(":")[0] for line in out.splitlines()] == [
+            f"m_crclean.fits, image {k}" for k in (1, 2)
+        ]
+        assert out.count(": 1 cosmic ray") == 2
+        dq = fits.getdata("m_crclean.fits", extname="DQ", extver=2)
+        assert dq[10, 7] == 4096
+
+    @pytest.mark.parametrize("command", ["pair", "stack"])
+    def test_together(self, command, capsys):
+        """Those of the first file, then those of the second."""
+        status, out, _ = run(f"{command} m.fits n.fits --hdu SCI,1 --hdu 3", capsys)
+        assert status == 0
+        assert [line.partition(":")[0] for line in out.splitlines()] == [
+            f"{name}_crclean.fits, image {k}" for name in "mn" for k in (1, 2)
+        ]
+
+    def test_one_of_them(self, capsys):
+        pytest.importorskip("matplotlib")
+        text = "median m.fits --hdu SCI,2 --grow 0 --plot p.png --report t.ecsv"
+        status, out, _ = run(text, capsys)
+        assert (status, ": 1 cosmic ray on 1 of" in out) == (0, True)
+        text = "report m_crclean.fits m.fits --hdu SCI,2"
+        assert run(text, capsys)[1].startswith("1 cosmic ray on 1 of")
+        text = "review m_crclean.fits m.fits --hdu SCI,2 -o r.html"
+        assert run(text, capsys)[0] == 0
+
+    def test_wrong_bit(self, capsys):
+        status, _, err = run("median m.fits --dq-bit 3", capsys)
+        assert (status, "dq_bit must be a power of two" in err) == (2, True)
 
 
 class TestConfig:
