@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 import uuid
+import warnings
 from concurrent.futures import (
     BrokenExecutor,
     ProcessPoolExecutor,
@@ -17,6 +18,7 @@ from concurrent.futures import (
 from dataclasses import replace
 
 from astropy import log
+from astropy.wcs import FITSFixedWarning
 
 from ccdcr._jobs import failure
 from ccdcr._work import work
@@ -87,6 +89,8 @@ def _prepare(level):
     """Make a new process a good worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log.setLevel(level)
+    # a date in the header that is derived from another is no news
+    warnings.simplefilter("ignore", FITSFixedWarning)
     threading.Thread(target=_follow, daemon=True).start()
 
 

@@ -39,34 +39,31 @@ def run_batch(parser, options, given):
     -------
     status : int
         0 if all was done, 1 if some jobs have failed, 130 after Ctrl-C.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the options do not fit.
     """
     _check(parser, options, given)
-    overwrite = options.get("overwrite", False)
     try:
         plan = _plan(options, given)
-        if "save_plan" in options:
-            ccdcr.batch.write_plan(options["save_plan"], plan, overwrite=overwrite)
-            print(f"{options['save_plan']}: {str(plan).splitlines()[-1]}")
-            return _DONE
-        if options.get("dry_run"):
-            print(plan)
-            return _DONE
-        if not plan.jobs:
-            print(plan)
-            print("ccdcr: nothing to do", file=sys.stderr)
-            return _FAILED
-        folder = Path(options.get("output_dir") or _common_folder(plan))
-        folder.mkdir(parents=True, exist_ok=True)
-        _check_index(folder / _INDEX, overwrite)
-        return _work(plan, folder, options)
+    except (TypeError, ValueError) as error:
+        parser.error(str(error))
     except OSError as failure:
-        print(f"ccdcr: {' '.join(str(failure).split())}", file=sys.stderr)
-        return _FAILED
+        return _tell(failure)
+    try:
+        if "save_plan" in options:
+            path, overwrite = options["save_plan"], options.get("overwrite", False)
+            ccdcr.batch.write_plan(path, plan, overwrite=overwrite)
+            print(f"{path}: {str(plan).splitlines()[-1]}")
+            return _DONE
+        if options.get("dry_run") or not plan.jobs:
+            print(plan)
+            return _DONE if options.get("dry_run") else _tell("nothing to do")
+        return _work(plan, options)
+    except (OSError, TypeError, ValueError) as failure:
+        return _tell(failure)
+
+
+def _tell(failure):
+    print(f"ccdcr: {' '.join(str(failure).split())}", file=sys.stderr)
+    return _FAILED
 
 
 def _check(parser, options, given):
@@ -163,16 +160,20 @@ def _common_folder(plan):
 
 def _check_index(path, overwrite):
     """Refuse to replace a page that is not one of ours."""
-    with contextlib.suppress(FileNotFoundError):
-        if 'name="generator" content="ccdcr"' in path.read_text("utf-8", "replace"):
-            return
-        if not overwrite:
-            msg = f"{path}: exists and is none of ccdcr; give --overwrite to replace it"
-            raise FileExistsError(msg)
+    if overwrite or not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        ours = 'name="generator" content="ccdcr"' in file.read(2000)
+    if not ours:
+        msg = f"{path}: exists and is none of ccdcr; give --overwrite to replace it"
+        raise FileExistsError(msg)
 
 
-def _work(plan, folder, options):
+def _work(plan, options):
     """Do it, and leave log and page whatever happens."""
+    folder = Path(options.get("output_dir") or _common_folder(plan))
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_index(folder / _INDEX, options.get("overwrite", False))
     records, stop = _records(plan, options)
     if records:
         records = remember(records, folder / _LOG)
@@ -185,7 +186,8 @@ def _work(plan, folder, options):
     if stop is not None:
         why = "interrupted" if isinstance(stop, KeyboardInterrupt) else str(stop)
         left = len(plan.jobs) - len(records)
-        print(f"ccdcr: {why}; jobs that were not done: {left}", file=sys.stderr)
+        # what was running has been finished, but could not say so
+        _tell(f"{why}; jobs that are not in the log: {left}; run it again to go on")
         return _INTERRUPTED if isinstance(stop, KeyboardInterrupt) else _FAILED
     failed = any(record.status == "failed" for record in records)
     return _FAILED if failed else _DONE

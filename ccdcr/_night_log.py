@@ -104,7 +104,7 @@ def tell(records, plan):
     """
     counts = Counter(record.status for record in records)
     if records:
-        _table(records).pprint(max_lines=-1, max_width=-1)
+        print(*_table(records).pformat(max_lines=-1, max_width=-1), sep="\n")
     print(", ".join(f"{counts[word]} {word}" for word in ("done", "skipped", "failed")))
     for record, comparisons in zip(records, compare(records), strict=True):
         for out, (_, reason) in zip(record.job.outputs, comparisons, strict=False):

@@ -19,7 +19,7 @@ from ccdcr._progress import Progress
 
 __all__ = ["main"]
 
-_DONE, _FAILED = 0, 1
+_DONE, _FAILED, _INTERRUPTED = 0, 1, 130
 
 
 def main(arguments=None):
@@ -34,7 +34,8 @@ def main(arguments=None):
     Returns
     -------
     status : int
-        0 if all was done, 1 if some inputs failed; wrong use exits with 2.
+        0 if all was done, 1 if some inputs failed, 130 after Ctrl-C; wrong use exits
+        with 2.
     """
     from astropy import log
 
@@ -42,7 +43,11 @@ def main(arguments=None):
     with warnings.catch_warnings():
         # a date in the header that is derived from another is no news, either
         warnings.simplefilter("ignore", FITSFixedWarning)
-        return _main(arguments)
+        try:
+            return _main(arguments)
+        except KeyboardInterrupt:  # a file is there as a whole, or not at all
+            print("ccdcr: interrupted", file=sys.stderr)
+            return _INTERRUPTED
 
 
 def _main(arguments):
@@ -57,13 +62,13 @@ def _main(arguments):
             general, special = read_config(options.pop("config"), command)
             options = general | special | options
             given |= set(special)
-        if command == "batch":
-            return run_batch(parser, options, given)
         if command in CLEANERS:
             options = in_words_of(command, options)
             _check_cleaning(parser, command, options)
     except (TypeError, ValueError) as error:
         parser.error(str(error))
+    if command == "batch":
+        return run_batch(parser, options, given)
     if command == "report":
         taken = [options.get(key) for key in ("after", "before", "dark", "output")]
         _extras.check_extras(parser, options, 1, filter(None, taken))
