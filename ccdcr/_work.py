@@ -38,6 +38,7 @@ class Conditions:
     overwrite: bool = False
     resume: bool = True
     thumbnails: bool = False
+    begun: int = 0  # when: in nanoseconds since 1970
 
 
 def work(job, conditions, _ticket=None):
@@ -171,7 +172,8 @@ def _cards(path, mark):
 
 def _done_before(job, conditions):
     """The record of a job whose results are there and up to date, or None."""
-    if not (conditions.resume and _up_to_date(job)):
+    made = _made(job) if conditions.resume else None
+    if made is None:
         return None
     mark = stamp_of(job)
     found = [_cards(out, mark) for out in job.outputs]
@@ -183,7 +185,8 @@ def _done_before(job, conditions):
     sizes = [sum(one["NAXIS1"] * one["NAXIS2"] for one in images) for images in found]
     return Record(
         job,
-        "skipped",
+        # a cluster repeats what a worker has done that died before it could say so
+        "skipped" if made < conditions.begun else "done",
         n_cosmicrays=tuple(
             sum(cards["CCRNOBJ"] or 0 for cards in images) for images in found
         ),
@@ -194,16 +197,16 @@ def _done_before(job, conditions):
     )
 
 
-def _up_to_date(job):
-    """Whether all results are newer than all inputs: the rule of make."""
+def _made(job):
+    """When the results were made; None if any is older than an input, as for make."""
     try:
         status = [os.stat(path) for path in job.inputs]
         made = min(os.stat(out).st_mtime_ns for out in job.outputs)
     except OSError:  # what is missing is told when it is read
-        return False
+        return None
     # a copy may keep the time of its content, but not that of its arrival
     changed = max(max(one.st_mtime_ns, one.st_ctime_ns) for one in status)
-    return changed < made  # in doubt it is done again
+    return made if changed < made else None  # in doubt it is done again
 
 
 def _thumbnails(job):

@@ -3,6 +3,7 @@
 
 import os
 import pickle
+import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -113,7 +114,8 @@ def run(
     """
     jobs = list(jobs)
     _check(jobs, executor, workers)
-    conditions = Conditions(bool(overwrite), bool(resume), bool(thumbnails))
+    switches = bool(overwrite), bool(resume), bool(thumbnails)
+    conditions = Conditions(*switches, begun=time.time_ns())
     remove_leftovers(jobs)
     records = _records(jobs, executor, conditions, workers)
     return _told(records, progress, len(jobs))
@@ -187,9 +189,11 @@ def _records(jobs, executor, conditions, workers):
                     break
                 running[future] = waiting.popleft()
             look = _LOOK if waiting else None
-            for future in wait(running, look, FIRST_COMPLETED).done:
-                job = running.pop(future)
-                record = crew.result(future)
+            ended = wait(running, look, FIRST_COMPLETED).done
+            while ended:
+                future = ended.pop()
+                job, record = running.pop(future), crew.result(future)
+                del future  # or Dask would do it again when its worker dies later
                 if record is None:
                     suspects.append(job)
                 else:

@@ -1,0 +1,434 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Which exposures belong together, and plans that a person can edit."""
+
+import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.io import fits
+from astropy.table import Table
+
+from ccdcr import batch
+
+START = datetime.datetime(2026, 1, 2, 22, 0, 0, tzinfo=datetime.UTC)
+
+
+class Night:
+    """A folder of small frames, taken one after the other."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.now = START
+
+    def take(self, name, exposure=600.0, pause=30.0, shape=(4, 5), hdu=0, **cards):
+        header = {"OBJECT": "M 31", "FILTER": "V", "EXPTIME": exposure}
+        header["DATE-OBS"] = f"{self.now:%Y-%m-%dT%H:%M:%S}.25"
+        header |= {key.replace("_", "-"): value for key, value in cards.items()}
+        header = fits.Header({k: v for k, v in header.items() if v is not None})
+        self.now += datetime.timedelta(seconds=(exposure or 0.0) + pause)
+        hdus = [fits.PrimaryHDU(np.zeros(shape, np.float32), header)]
+        if hdu:
+            image = fits.ImageHDU(np.zeros(shape, np.float32), name="SCI")
+            hdus = [fits.PrimaryHDU(header=header), image]
+        path = self.folder / f"{name}.fits"
+        fits.HDUList(hdus).writeto(path)
+        return path
+
+    def series(self, names, **options):
+        for name in names:
+            self.take(name, **options)
+
+    def names(self, **options):
+        """What a plan of all of them holds, by the names, and why some are left."""
+        plan = batch.plan(self.folder, **options)
+        jobs = [(job.method, "".join(Path(p).stem for p in job.inputs)) for job in plan]
+        return jobs, {Path(path).stem: why for path, why in plan.left}
+
+
+@pytest.fixture
+def night(tmp_path):
+    return Night(tmp_path)
+
+
+class TestPairs:
+    def test_consecutive(self, night):
+        night.series("abcd")
+        assert night.names() == ([("pair", "ab"), ("pair", "cd")], {})
+
+    def test_by_time_and_not_by_name(self, night):
+        night.series("dacb")
+        assert night.names()[0] == [("pair", "da"), ("pair", "cb")]
+
+    @pytest.mark.parametrize(
+        ("n", "wanted"),
+        [(3, ["stack abc"]), (5, ["pair ab", "stack cde"]), (2, ["pair ab"])],
+    )
+    def test_nobody_stays_alone(self, night, n, wanted):
+        night.series("abcde"[:n])
+        jobs, left = night.names()
+        assert [" ".join(job) for job in jobs] == wanted
+        assert not left
+
+    def test_a_single_one_is_told(self, night):
+        night.series("ab")
+        night.take("c", OBJECT="M 32")
+        jobs, left = night.names()
+        assert jobs == [("pair", "ab")]
+        assert left == {"c": "no equivalent exposure within 1 h, or all are in pairs"}
+
+    @pytest.mark.parametrize("single", ["median", "lacosmic"])
+    def test_a_single_one_by_another_method(self, night, single):
+        night.series("ab")
+        night.take("c", OBJECT="M 32")
+        options = {"sigma_peak": 7, "unit": "adu", "region": "[1:2,1:2]"}
+        plan = batch.plan(night.folder, single=single, options=options)
+        assert [job.method for job in plan] == ["pair", single]
+        assert plan.jobs[0].options == options
+        assert plan.jobs[1].options == {"unit": "adu", "region": "[1:2,1:2]"}
+
+    def test_a_shift_of_three(self, night):
+        night.series("abc")
+        (job,) = batch.plan(night.folder, options={"shift": "auto"})
+        assert job.method == "stack"
+        assert job.options == {"shifts": "auto"}
+        (job,) = batch.plan(night.folder, options={"shift": (0, 0), "grow": 2})
+        assert job.options == {"grow": 2}
+
+    @pytest.mark.parametrize("options", [{"shift": (-4, 0)}, {"method": "classic"}])
+    def test_what_has_no_meaning_for_three(self, night, options):
+        night.series("abc")
+        jobs, left = night.names(options=options)
+        assert jobs == [("pair", "ab")]
+        assert list(left) == ["c"]
+
+
+class TestEquivalent:
+    @pytest.mark.parametrize(
+        "cards",
+        [
+            {"OBJECT": "M 32"},
+            {"FILTER": "R"},
+            {"FILTER": None},
+            {"FILTER2": "ND"},
+            {"exposure": 607.0},
+            {"exposure": None},
+            {"XBINNING": 2},
+            {"CCDSUM": "2 2"},
+            {"INSTRUME": "other"},
+            {"GRATING": "300V"},
+            {"SLIT": 1.5},
+            {"GAIN": 2.0},
+            {"shape": (4, 6)},
+        ],
+        ids=str,
+    )
+    def test_differs(self, night, cards):
+        night.series("ab")
+        night.series("cd", **cards)
+        night.take("e")
+        night.take("f", **cards)
+        jobs = night.names(max_gap=1e5)[0]
+        assert sorted(jobs) == [("stack", "abe"), ("stack", "cdf")]
+
+    @pytest.mark.parametrize(
+        "cards",
+        [
+            {"OBJECT": " m  31 "},
+            {"exposure": 603.0},
+            {"exposure": 597.0},
+            {"AIRMASS": 1.2},
+            {"hdu": 1},
+        ],
+        ids=str,
+    )
+    def test_does_not(self, night, cards):
+        night.take("a")
+        night.take("b", **cards)
+        assert night.names() == ([("pair", "ab")], {})
+
+    def test_numbers_as_they_are_written(self, night):
+        night.take("a", GAIN=2, SLITWID=1.0)
+        night.take("b", GAIN=2.0, SLITWID=1.00000001)
+        assert night.names()[0] == [("pair", "ab")]
+
+    def test_other_keywords(self, night):
+        night.series("ab", POSANG=0)
+        night.series("cd", POSANG=90)
+        assert night.names(method="stack")[0] == [("stack", "abcd")]
+        keywords = (*batch.KEYWORDS, "POSANG")
+        jobs = night.names(method="stack", keywords=keywords)[0]
+        assert jobs == [("stack", "ab"), ("stack", "cd")]
+        night.take("e", FILTER="R")
+        assert len(night.names(method="stack", keywords=["OBJECT"])[0]) == 1
+
+
+class TestTime:
+    def test_a_gap_cuts(self, night):
+        night.take("a")
+        night.take("b", pause=3601)
+        night.series("cd")
+        jobs = night.names(method="stack")[0]
+        assert jobs == [("stack", "ab"), ("stack", "cd")]
+        for gap in (4000, 4000.0, 2 * u.h, 80 * u.min):
+            assert night.names(method="stack", max_gap=gap)[0] == [("stack", "abcd")]
+
+    def test_long_exposures_are_no_gap(self, night):
+        night.series("ab", exposure=7200.0)
+        assert night.names()[0] == [("pair", "ab")]
+
+    @pytest.mark.parametrize(
+        "cards",
+        [
+            lambda k: {"DATE_OBS": "2026-01-02", "TIME_OBS": f"0{k}:00:00.5"},
+            lambda k: {"DATE_OBS": "2026-01-02", "UT": f"{k}:00:00"},
+            lambda k: {"DATE_OBS": None, "MJD_OBS": 61042.0 + k / 24},
+            lambda k: {"DATE_OBS": "2026-01-02", "MJD_OBS": 61042.0 + k / 24},
+            lambda k: {"DATE_OBS": f"2026-01-02T0{k}:00:00Z"},
+        ],
+    )
+    def test_other_ways_to_tell_it(self, night, cards):
+        for k, name in ((3, "a"), (1, "b"), (7, "c"), (5, "d")):
+            night.take(name, **cards(k))
+        assert night.names(max_gap=3 * u.h)[0] == [("pair", "ba"), ("pair", "dc")]
+        assert not night.names()[0]  # two hours lie between them
+
+    def test_unknown(self, night):
+        night.series("ab", DATE_OBS=None)
+        night.series("cd", DATE_OBS="yesterday")
+        night.series("ef")
+        assert night.names(method="stack")[0] == [("stack", "ef"), ("stack", "abcd")]
+
+    def test_two_versions_of_one_exposure(self, night):
+        night.series("ab")
+        night.now = START
+        night.take("c")
+        jobs, left = night.names()
+        assert jobs == []
+        assert left.keys() == {"a", "b", "c"}
+        assert left["c"].startswith("exposed at the same time as ")
+        night.take("d", CCDNUM=2)
+        assert night.names(keywords=["CCDNUM"], single="median")[0] == [
+            ("median", "b"),
+            ("median", "d"),
+        ]
+
+
+class TestStacks:
+    @pytest.mark.parametrize(("n", "sizes"), [(8, [8]), (9, [4, 5]), (17, [5, 6, 6])])
+    def test_at_most(self, night, n, sizes):
+        night.series("abcdefghijklmnopq"[:n])
+        plan = batch.plan(night.folder, method="stack")
+        assert [len(job.inputs) for job in plan] == sizes
+        assert {job.method for job in plan} == {"stack"}
+
+    def test_single_frames(self, night):
+        night.series("ab")
+        night.take("c", FILTER="R")
+        jobs = [("median", "a"), ("median", "b"), ("median", "c")]
+        assert night.names(method="median") == (jobs, {})
+
+
+class TestLeftOut:
+    @pytest.mark.parametrize(
+        "cards",
+        [
+            {"IMAGETYP": "zero"},
+            {"IMAGETYP": "Dark Frame"},
+            {"OBSTYPE": "ARC"},
+            {"IMAGETYP": "sky flat"},
+            {"OBSTYPE": "FLAT,LAMP"},
+            {"IMAGETYP": "comp"},
+            {"OBJECT": "dome flat R"},
+        ],
+        ids=str,
+    )
+    def test_calibration_frames(self, night, cards):
+        night.series("ab", **cards)
+        jobs, left = night.names()
+        assert jobs == []
+        assert left["a"].startswith("a calibration frame (")
+        assert night.names(calibration=True) == ([("pair", "ab")], {})
+
+    @pytest.mark.parametrize("text", ["Flatiron", "Arcturus", "Dark cloud", "Zerona"])
+    def test_objects_with_such_names(self, night, text):
+        night.series("ab", OBJECT=text)
+        assert night.names()[0] == [("pair", "ab")]
+
+    def test_results(self, night):
+        night.series("ab")
+        shape = (20, 20)
+        night.series("cd", shape=shape, BUNIT="adu", FILTER="R")
+        for record in batch.run(batch.plan(night.folder, options={"unit": "adu"})):
+            assert record.status == "done", record.message
+        result = night.folder / "c_crclean.fits"
+        result.rename(night.folder / "other_name.fits")
+        jobs, left = night.names()
+        assert jobs == [("pair", "ab"), ("pair", "cd")]
+        wanted = ("a_crclean", "b_crclean", "d_crclean", "other_name")
+        assert left == dict.fromkeys(wanted, "a result of ccdcr")
+
+    def test_what_cannot_be_read(self, night):
+        whole = night.take("a", shape=(100, 100)).read_bytes()
+        night.take("b", shape=(100, 100))
+        (night.folder / "cut.fits").write_bytes(whole[: len(whole) // 2])
+        (night.folder / "empty.fits").touch()
+        (night.folder / "junk.fits.gz").write_bytes(b"junk" * 1000)
+        table = fits.BinTableHDU.from_columns([fits.Column("t", "D", array=[1.0])])
+        table.writeto(night.folder / "table.fits")
+        fits.PrimaryHDU(np.zeros((9, 9))).writeto(night.folder / "bare.fits")
+        (night.folder / "notes.txt").write_text("clouds")
+        jobs, left = night.names()
+        assert jobs == [("pair", "ab")]
+        assert left.pop("cut").startswith("not a complete FITS file (")
+        assert left.pop("empty").startswith("not a readable FITS file (")
+        assert left.pop("junk.fits").startswith("not a readable FITS file (")
+        assert left.pop("table") == "no two-dimensional image in the file"
+        assert left.pop("bare") == "the header does not tell what it is"
+        assert not left
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            ({"method": "mean"}, "method must be one of 'pair', .*got 'mean'"),
+            ({"single": "pair"}, "single must be one of None, 'median', .*got 'pair'"),
+            ({"keywords": "OBJECT"}, "keywords must be a sequence .*got 'OBJECT'"),
+            ({"max_gap": 0}, "max_gap must be a positive time, got 0"),
+            ({"max_gap": 3 * u.m}, "not convertible"),
+            ({"max_stack": 2}, "max_stack must be an integer >= 3, got 2"),
+            ({"options": {"sigma": 3}}, "options must be those of .*got 'sigma'"),
+        ],
+    )
+    def test_refused(self, tmp_path, options, text):
+        with pytest.raises((TypeError, ValueError), match=text):
+            batch.plan(tmp_path, **options)
+
+    def test_paths(self, night):
+        night.series("abcd")
+        collection = pytest.importorskip("ccdproc").ImageFileCollection(night.folder)
+        whole = batch.plan(night.folder)
+        assert batch.plan(collection) == whole
+        assert batch.plan(reversed(sorted(night.folder.iterdir()))) == whole
+        assert batch.plan(str(night.folder)) == whole
+        assert len(batch.plan(collection.filter(exptime=1.0))) == 0
+        assert [len(job.inputs) for job in whole] == [2, 2]
+
+    def test_where_results_go(self, night, tmp_path):
+        night.series("ab")
+        (job,) = batch.plan(night.folder)
+        assert job.outputs[0] == str(night.folder / "a_crclean.fits")
+        (job,) = batch.plan(night.folder, output=tmp_path / "new")
+        assert job.outputs[1] == str(tmp_path / "new" / "b_crclean.fits")
+        assert job.group == "M 31, V, 600 s"
+        assert batch.result_name("x/a.fits.fz") == str(Path("x/a_crclean.fits"))
+        assert batch.result_name("a.FIT.gz", "y") == str(Path("y/a_crclean.FIT.gz"))
+
+    def test_results_of_one_name(self, night):
+        night.series("ab")
+        (night.folder / "a.fits").rename(night.folder / "b.fits.fz")
+        with pytest.raises(
+            ValueError, match=r"different names, got twice: .*b_crclean"
+        ):
+            batch.plan(night.folder)
+
+    def test_printed(self, night):
+        night.series("ab")
+        night.take("c", OBJECT="M 32")
+        assert str(batch.plan(night.folder, options={"grow": 2})).splitlines() == [
+            "1. pair: M 31, V, 600 s; grow=2",
+            *(
+                f"    {night.folder / name}.fits -> {night.folder / name}_crclean.fits"
+                for name in "ab"
+            ),
+            "left out:",
+            f"    {night.folder / 'c'}.fits: no equivalent exposure within 1 h, "
+            "or all are in pairs",
+            "1 job for 2 files; 1 file left out",
+        ]
+
+
+class TestPlanFile:
+    OPTIONS = (
+        {},
+        {"sigma_peak": 6, "sigma_tail": 2.5},
+        {"shift": "auto", "replacement": None, "unit": "adu"},
+        {"region": "[1:20,3:40]", "add_keyword": False, "hdu": "1"},
+        {"shift": [-4, 0], "exclude": ["[1:2,3:4]", "[5:6,7:8]"]},
+    )
+
+    @pytest.mark.parametrize("options", OPTIONS, ids=str)
+    def test_round_trip(self, night, options):
+        night.series("abcd")
+        night.take("é ß, x", OBJECT='say "M 32"; or not')
+        night.take("single", OBJECT="M 33")
+        single = {"single": "median"} if options else {}
+        plan = batch.plan(night.folder, options=options, **single)
+        assert len(plan) >= 2
+        batch.write_plan(night.folder / "plan.ecsv", plan)
+        assert batch.read_plan(night.folder / "plan.ecsv") == plan
+
+    def test_empty(self, tmp_path):
+        batch.write_plan(tmp_path / "plan.ecsv", [])
+        assert batch.read_plan(tmp_path / "plan.ecsv") == batch.Plan([], [])
+
+    def test_edited(self, night):
+        night.series("abcd")
+        night.take("e", OBJECT="M 32")
+        path = night.folder / "plan.ecsv"
+        batch.write_plan(path, batch.plan(night.folder))
+        table = Table.read(path)
+        table["job"][2:4] = 0  # not these
+        table["job"][4], table["method"][4] = 7, "lacosmic"
+        table["output"] = table["output"].astype(object)
+        table["output"][4] = "e_new.fits"
+        table["options"] = ["grow=1; shift=[1, 0]"] * 2 + ["", "", "objlim=4"]
+        table.write(path, overwrite=True)
+        plan = batch.read_plan(path)
+        assert [job.method for job in plan] == ["pair", "lacosmic"]
+        assert plan.jobs[0].options == {"grow": 1, "shift": [1, 0]}
+        assert plan.jobs[1].options == {"objlim": 4}
+        assert [Path(path).stem for path, _ in plan.left] == ["c", "d"]
+
+    @pytest.mark.parametrize(
+        ("column", "row", "value", "text"),
+        [
+            ("method", 1, "stack", "job 1: method must be the same in all rows"),
+            ("output", 0, "", "job 1: output must be given in all rows of a job"),
+            ("job", 1, 5, "job 1: inputs of method 'pair' must be 2, got 1"),
+            ("options", slice(2), "grow", "job 1: options must be like sigma_peak=6"),
+            ("options", slice(2), "size=3", "job 1: options must be those of .*'size'"),
+        ],
+    )
+    def test_wrongly(self, night, column, row, value, text):
+        night.series("ab")
+        path = night.folder / "plan.ecsv"
+        batch.write_plan(path, batch.plan(night.folder))
+        table = Table.read(path)
+        if column != "job":
+            table[column] = np.array(table[column].filled(""), dtype=object)
+        table[column][row] = value
+        if column != "job":
+            table[column] = table[column].astype(str)
+        table.write(path, overwrite=True)
+        with pytest.raises(ValueError, match=rf"plan\.ecsv: {text}"):
+            batch.read_plan(path)
+
+    def test_what_cannot_be_written(self, tmp_path):
+        options = {"gain": 2 * u.electron / u.adu}
+        job = batch.Job("median", ["a"], ["b"], options)
+        with pytest.raises(ValueError, match="options must be numbers, .*got gain="):
+            batch.write_plan(tmp_path / "plan.ecsv", [job])
+        assert not list(tmp_path.iterdir())
+
+    def test_files_of_others(self, tmp_path):
+        path = tmp_path / "plan.ecsv"
+        path.write_text("clouds")
+        with pytest.raises(OSError, match="exists"):
+            batch.write_plan(path, [])
+        with pytest.raises(ValueError, match=r"plan\.ecsv: not a plan of ccdcr"):
+            batch.read_plan(path)
+        with pytest.raises(FileNotFoundError):
+            batch.read_plan(tmp_path / "no.ecsv")
