@@ -1,259 +1,273 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""FITS files: finding the image in one, and writing the result beside all else."""
+"""Reading FITS files: images with what belongs to them, and raw extensions."""
 
-import datetime
-import gzip
-import logging
+import contextlib
+import io
 import os
-import uuid
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.nddata import CCDData, bitfield_to_boolean_mask
+from astropy.utils.data import get_readable_fileobj
 
-from ccdcr._ccd import FLAGS, OTHER_FLAGS
-from ccdcr._log import CARDS
-from ccdcr.report import cosmicray_report
+from ccdcr._layout import chips_of
+from ccdcr._units import parse_unit
 
-__all__ = ["check_targets", "look_into", "write_all"]
+__all__ = ["Source", "check_source"]
 
-_log = logging.getLogger(__name__)
-_MARK = "written by ccdcr"  # in the header of extensions that are ours
-_OURS = ("MASK", "UNCERT", "CRMASK", "CRFLAGS", "PSFIMAGE")
+_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # how gzip, bzip2 and xz files begin
+_BLOCK = 1 << 24  # bytes that are copied at once
 
 
-def look_into(path):
+class Source:
     """
-    Find the image of a file, and make sure that the file is complete.
+    An open FITS file; to be used in a ``with`` statement.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; also one compressed as a whole.
+    layout : `~ccdcr._layout.Layout`
+        What the caller says about it.
+
+    Attributes
+    ----------
+    hdus : `~astropy.io.fits.HDUList`
+        Its extensions, tile-compressed images as images.
+    chips : list of `~ccdcr._layout.Chip`
+        The images that are meant.
+    others : list of int
+        Extensions with images that are not.
+    """
+
+    def __init__(self, path, layout):
+        check_source(path)
+        self.path, self._layout = path, layout
+        self._closing = contextlib.ExitStack()
+        try:
+            self._content = _unpacked(path)
+            self._stream = self._closing.enter_context(self._bytes())
+            self.hdus, self._raw = self._opened(raw=False), self._opened(raw=True)
+            self._check_complete()
+        except BaseException as error:
+            self._closing.close()
+            raise _clearer(error, path) from None
+        try:
+            self.chips, self.others = chips_of(self.hdus, layout, path)
+        except BaseException:
+            self._closing.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._closing.close()
+
+    def _file(self):
+        """What may be opened any number of times."""
+        return self.path if self._content is None else io.BytesIO(self._content)
+
+    def _bytes(self):
+        return self._file() if self._content is not None else open(self.path, "rb")
+
+    def _opened(self, *, raw):
+        """All extensions; raw ones have tile-compressed images as tables."""
+        hdus = fits.open(self._file(), memmap=False, disable_image_compression=raw)
+        return self._closing.enter_context(hdus)
+
+    def _check_complete(self):
+        """Refuse a truncated file now, not halfway; all headers are read."""
+        self._size = self._stream.seek(0, os.SEEK_END)
+        last = len(self._raw) - 1
+        _, start, end = self._place(last)
+        if start + self._raw[last].size > self._size:
+            msg = f"it ends in extension {last}"
+            raise OSError(msg)
+        for rest in self._blocks(end, self._size):  # tapes are padded with zeros
+            if rest.strip(b"\0 "):
+                msg = f"what follows extension {last} is no other"
+                raise OSError(msg)
+
+    def read(self, chip):
+        """
+        Read an image.
+
+        Parameters
+        ----------
+        chip : `~ccdcr._layout.Chip`
+            Which one.
+
+        Returns
+        -------
+        ccd : `~astropy.nddata.CCDData`
+            With mask, uncertainty and flags, and the primary header.
+        """
+        try:
+            ccd = CCDData.read(
+                self._file(),
+                format="fits",
+                memmap=False,
+                hdu=chip.number,
+                unit=self._unit(chip),
+                **dict.fromkeys(("hdu_mask", "hdu_uncertainty", "hdu_flags")),
+            )
+            planes = {role: self._plane(chip, role) for role in chip.planes}
+        except Exception as error:
+            raise _clearer(error, self.path) from None
+        ccd.mask = _mask_of(planes, self._layout)
+        if "UNCERT" in planes:
+            ccd.uncertainty = chip.noise(planes["UNCERT"])
+        if chip.number:  # where multi-extension files keep what cleaners look up
+            primary = self.hdus[0].header.copy(strip=True)
+            primary.update(ccd.meta)
+            ccd.meta = primary
+        if ccd.meta.get("CCRFLAGS") is True:
+            ccd.flags = planes.get("CRFLAGS")
+        return ccd
+
+    def _plane(self, chip, role):
+        return self.hdus[chip.planes[role]].data
+
+    def _unit(self, chip):
+        """The unit, unless astropy finds it by itself."""
+        if self._layout.unit is not None:
+            return self._layout.unit
+        text = str(self.hdus[chip.number].header.get("BUNIT", ""))
+        if not text.strip() or text.strip().lower() == "adu":
+            return None
+        text = CCDData.known_invalid_fits_unit_strings.get(text, text)
+        try:
+            unit = parse_unit(str(text))
+        except ValueError:
+            return None  # astropy says what is wrong
+        return None if str(unit) == str(text) else unit
+
+    def packed(self, chip):
+        """
+        Tell whether an image is tile-compressed.
+
+        Parameters
+        ----------
+        chip : `~ccdcr._layout.Chip`
+            Which one.
+
+        Returns
+        -------
+        packed : bool
+            Whether it is.
+        """
+        return isinstance(self.hdus[chip.number], fits.CompImageHDU)
+
+    def data(self, index):
+        """
+        Data of an extension as they are in the file.
+
+        Parameters
+        ----------
+        index : int
+            Which one.
+
+        Returns
+        -------
+        data : `~numpy.ndarray`
+            Scaled, in the byte order of the file.
+        """
+        return self.hdus[index].data
+
+    def datasum(self, index):
+        """
+        Checksum of the data of an extension, as a DATASUM card gives it.
+
+        Parameters
+        ----------
+        index : int
+            Which one.
+
+        Returns
+        -------
+        total : str
+            The sum in ones' complement.
+        """
+        _, start, end = self._place(index)
+        total = 0
+        for block in self._blocks(start, end):
+            block += bytes(-len(block) % 4)
+            total += int(np.frombuffer(block, ">u4").sum(dtype=np.uint64))
+        while total >> 32:
+            total = (total & 0xFFFFFFFF) + (total >> 32)
+        return str(total)
+
+    def copy(self, index, stream):
+        """
+        Copy an extension as it is, byte for byte.
+
+        Parameters
+        ----------
+        index : int
+            Which one.
+        stream : file object
+            Where to.
+        """
+        begin, _, end = self._place(index)
+        for block in self._blocks(begin, end):
+            stream.write(block)
+        stream.write(bytes(max(0, end - self._size)))  # some leave out the last bytes
+
+    def _place(self, index):
+        """Where header and data of an extension begin, and where it ends."""
+        place = self._raw[index].fileinfo()
+        return place["hdrLoc"], place["datLoc"], place["datLoc"] + place["datSpan"]
+
+    def _blocks(self, begin, end):
+        for start in range(begin, min(end, self._size), _BLOCK):
+            self._stream.seek(start)
+            yield self._stream.read(min(_BLOCK, end - start))
+
+
+def check_source(path):
+    """
+    Refuse a file that is not there.
 
     Parameters
     ----------
     path : path-like
         The file.
-
-    Returns
-    -------
-    index : int
-        Extension of the first two-dimensional image.
-    primary : `~astropy.io.fits.Header` or None
-        The primary header, if the image is not there.
-    flags : 2D uint8 `~numpy.ndarray` or None
-        Flags of an earlier run.
     """
-    _check_source(path)
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            index = _image_index(hdus, path)
-            for hdu in hdus:  # a truncated file fails here, not halfway
-                _ = hdu.data
-            _check_ours(hdus, hdus[index].shape, path)
-            primary = hdus[0].header.copy(strip=True) if index else None
-            flags = hdus["CRFLAGS"].data if "CRFLAGS" in hdus else None
-    except (TypeError, EOFError) as error:  # how astropy tells a truncated file
-        msg = f"{path}: not a complete FITS file ({error})"
-        raise OSError(msg) from None
-    except (OSError, ValueError) as error:
-        if str(path) in str(error):
-            raise
-        msg = f"{path}: not a complete FITS file ({error})"
-        raise OSError(msg) from None
-    return index, primary, flags
-
-
-def _check_ours(hdus, shape, path):
-    """Refuse a file that uses the names of our extensions for something else."""
-    for name in ("CRMASK", "CRFLAGS"):
-        if name in hdus:
-            hdu = hdus[name]
-            data = hdu.data if hdu.is_image else None
-            ours = _MARK in hdu.header.get("COMMENT", "")
-            if (
-                data is None
-                or data.shape != shape
-                or data.dtype != np.uint8
-                or not ours
-            ):
-                msg = f"{path}: the extension {name} must be one that ccdcr wrote"
-                raise ValueError(msg)
-
-
-def _image_index(hdus, path):
-    for index, hdu in enumerate(hdus):
-        if _is_science(hdu):
-            return index
-    msg = f"{path}: no two-dimensional image in the file"
-    raise ValueError(msg)
-
-
-def _is_science(hdu):
-    return hdu.is_image and hdu.header.get("NAXIS") == 2 and hdu.name not in _OURS
-
-
-def _check_source(path):
     if not os.path.isfile(path):
         msg = f"{path}: no such file"
         raise FileNotFoundError(msg)
 
 
-def check_targets(paths, targets, overwrite):
-    """
-    Refuse, before any work, what could not be read or written in the end.
-
-    Parameters
-    ----------
-    paths, targets : list of path-like
-        Files to read and to write.
-    overwrite : bool
-        Whether targets may be replaced.
-    """
-    for path in paths:
-        _check_source(path)
-    real = [os.path.realpath(target) for target in targets]
-    if len(set(real)) < len(real):
-        msg = f"outputs must be different files, got {targets[0]} twice"
-        raise ValueError(msg)
-    for target in targets:
-        if os.path.isdir(target):
-            msg = f"{target}: is a folder"
-            raise IsADirectoryError(msg)
-        if os.path.exists(target) and not overwrite:
-            msg = f"{target}: exists, and overwrite is not set"
-            raise FileExistsError(msg)
-        if not os.path.isdir(os.path.dirname(os.path.abspath(target))):
-            msg = f"{target}: its folder does not exist"
-            raise FileNotFoundError(msg)
+def _unpacked(path):
+    """Content of a file that is compressed as a whole; None for others."""
+    with open(path, "rb") as file:
+        if not file.read(8).startswith(_PACKED):
+            return None
+    with get_readable_fileobj(Path(path), encoding="binary") as file:
+        return file.read()
 
 
-def write_all(paths, before, cleaned, targets, unit, found=None, stamp=None):
-    """
-    Write beside the targets first; then move all into place.
-
-    Parameters
-    ----------
-    paths, targets : list of path-like
-        Files that were read and are to be written.
-    before, cleaned : list of `~astropy.nddata.CCDData`
-        What was in them, and what is to go there.
-    unit : str, `~astropy.units.Unit` or None
-        Unit that the caller gave; it is then written.
-    found : list of 2D bool `~numpy.ndarray`, optional
-        The cosmic rays; by default what is masked in ``cleaned`` and not ``before``.
-    stamp : str, optional
-        Text of the card CCRJOB.
-    """
-    if found is None:
-        found = [
-            cosmicray_report(new, old).mask
-            for new, old in zip(cleaned, before, strict=True)
-        ]
-    targets = [Path(os.path.realpath(target)) for target in targets]  # links stay
-    temporary = [
-        target.with_name(f".{target.name}.{uuid.uuid4().hex}") for target in targets
-    ]
-    try:
-        for path, old, new, rays, target, name in zip(
-            paths, before, cleaned, found, targets, temporary, strict=True
-        ):
-            # compressed images stay as they are: to compress again changes them
-            with fits.open(path, memmap=False, disable_image_compression=True) as hdus:
-                _put_into(hdus, path, old, new, rays, unit, stamp)
-                _write(hdus, name, compress=target.suffix == ".gz")
-            if target.exists():
-                name.chmod(target.stat().st_mode)
-        for name, target in zip(temporary, targets, strict=True):
-            name.replace(target)
-    finally:
-        for name in temporary:
-            name.unlink(missing_ok=True)
-
-
-def _write(hdus, name, *, compress):
-    """To disk; the same content gives the same bytes."""
-    new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with os.fdopen(new, "wb") as file:
-        if compress:
-            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream:
-                hdus.writeto(stream)
-        else:
-            hdus.writeto(file)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _put_into(hdus, path, before, after, found, unit, stamp):
-    """Put the cleaned image, and what goes with it, among the source's extensions."""
-    with fits.open(path, memmap=False) as images:
-        index = _image_index(images, path)
-        header, name = images[index].header.copy(strip=True), images[index].name
-        cosmics = images["CRMASK"].data if "CRMASK" in images else np.uint8(0)
-        flags = images["CRFLAGS"].data if "CRFLAGS" in images else np.uint8(0)
-        science = [i for i, hdu in enumerate(images) if _is_science(hdu)]
-    others = ", ".join(str(i) for i in science if i != index)
-    if others:
-        _log.warning(
-            "%s: only the image in extension %d was cleaned, those in %s were not",
-            *(path, index, others),
+def _mask_of(planes, layout):
+    mask = planes.get("MASK")
+    if mask is not None:
+        mask = mask.astype(bool)
+    if "DQ" in planes:
+        bad = bitfield_to_boolean_mask(
+            planes["DQ"], ignore_flags=layout.dq_ignore, dtype=bool
         )
-    header = _header_of(header, before, after, unit)
-    if stamp is not None:
-        header["CCRJOB"] = (stamp, CARDS["CCRJOB"])
-    kind = fits.ImageHDU if index else fits.PrimaryHDU
-    hdus[index] = kind(after.data, header)
-    hdus[index].name = name
-    _put(hdus, "MASK", after.mask.astype(np.uint8))
-    if after.uncertainty is not None:
-        _put(hdus, "UNCERT", after.uncertainty.array)
-        hdus["UNCERT"].header["UTYPE"] = type(after.uncertainty).__name__
-    kept = ~_restored(before, after)
-    _put(hdus, "CRMASK", cosmics * kept | found, "1: cosmic ray")
-    if after.flags is not None or "CRFLAGS" in hdus:
-        flags = flags & np.where(kept, np.uint8(255), OTHER_FLAGS)
-        flags = flags if after.flags is None else flags | after.flags
-        meanings = [f"{bit}: {meaning}" for bit, meaning in FLAGS.items()]
-        _put(hdus, "CRFLAGS", flags, *meanings)
-    hdus.update_extend()
-    for hdu in (hdus[index], *(hdus[name] for name in _OURS if name in hdus)):
-        hdu.add_checksum(when=_MARK)  # in place of the time
+        mask = bad if mask is None else mask | bad
+    return mask
 
 
-def _restored(before, after):
-    """Pixels that are masked no longer: they were put back."""
-    earlier = False if before.mask is None else np.asarray(before.mask, bool)
-    return earlier & ~after.mask
-
-
-def _header_of(header, before, after, unit):
-    """Header of the cleaned image: that of the source, and what was done."""
-    header.remove("BLANK", ignore_missing=True)  # for integers only
-    if unit is not None:
-        header["BUNIT"] = after.unit.to_string()
-    for key in CARDS:
-        header.remove(key, ignore_missing=True)
-    old, new = before.meta, after.meta
-    for card in new.cards:
-        key = card.keyword
-        same = key in old and old[key] == card.value
-        if key in CARDS or not (same or key in ("", "COMMENT", "HISTORY")):
-            header[key] = (card.value, card.comment)
-    known = len(old["HISTORY"]) if "HISTORY" in old else 0
-    for line in list(new.get("HISTORY", []))[known:]:
-        header.add_history(line)
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is not None:
-        date = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
-        header["DATE"] = (f"{date:%Y-%m-%dT%H:%M:%S}", "file creation (UTC)")
-    return header
-
-
-def _put(hdus, name, data, *comments):
-    """Replace the data of an extension, or append a new one."""
-    header = hdus[name].header.copy(strip=True) if name in hdus else fits.Header()
-    hdu = fits.ImageHDU(data, header, name=name)
-    if comments:
-        hdu.header.remove("COMMENT", ignore_missing=True, remove_all=True)
-        for comment in (_MARK, *comments):
-            hdu.header["COMMENT"] = comment
-    if name in hdus:
-        hdus[hdus.index_of(name)] = hdu
-    else:
-        hdus.append(hdu)
+def _clearer(error, path):
+    """The same failure with the name of the file, if it is one of the file."""
+    if str(path) in str(error) or not isinstance(error, Exception):
+        return error
+    if isinstance(error, ValueError) and "unit" in str(error):
+        hint = " (give the unit if BUNIT is missing or not known; as a command --unit)"
+        return ValueError(f"{path}: {error}{hint}")
+    if isinstance(error, (OSError, EOFError, TypeError, ValueError)):
+        return OSError(f"{path}: not a complete FITS file ({error})")
+    return error

@@ -82,6 +82,7 @@ CARDS = {
     "CCRNEXAM": "pixels that were not examined",
     "CCRNREST": "cosmic rays put back since",
     "CCRWARN": "what was warned of",
+    "CCRDQBIT": "bit of cosmic rays in the DQ extension",
     "CCRJOB": "the job of a batch that made this",
     "CCRFLAGS": "were CCDData.flags set by ccdcr",
 }

@@ -11,6 +11,7 @@ from astropy import units as u
 
 from ccdcr._headers import KEYWORDS, NotPlanned, is_fits_name, look_at
 from ccdcr._jobs import FILE_OPTIONS, METHODS, Job, option_names
+from ccdcr._layout import Layout
 
 __all__ = ["Plan", "plan", "result_name"]
 
@@ -144,11 +145,11 @@ def plan(
     """
     options = {} if options is None else options
     _check(method, single, keywords, max_stack, options)
-    gap = _seconds(max_gap)
+    gap, layout = _seconds(max_gap), Layout.split(dict(options))
     exposures, left = [], []
     for path in _files(paths):
         try:
-            exposures.append(look_at(path, keywords, calibration))
+            exposures.append(look_at(path, keywords, calibration, layout))
         except NotPlanned as reason:
             left.append((path, str(reason)))
     planned = []

@@ -12,7 +12,7 @@ from astropy.nddata import CCDData
 from numpy.testing import assert_array_equal
 
 import ccdcr
-from ccdcr import _fits, files
+from ccdcr import _fits_write, files
 from ccdcr.tests.conftest import SHAPE, frame, simple_wcs, sky
 
 
@@ -49,7 +49,8 @@ def verify(path):
 
 def test_median_of_a_ccddata_file(tmp_path):
     before = dirty(kind="var", mask=sky(1) > 112)
-    before.write(tmp_path / "a.fits")
+    before.write(tmp_path / "a.fits", checksum=True)
+    datasum = fits.getheader(tmp_path / "a.fits")["DATASUM"]
     report = files.clean_median(tmp_path / "a.fits", tmp_path / "b.fits")
     wanted = ccdcr.cosmicray_median(before)
     after = CCDData.read(tmp_path / "b.fits")
@@ -60,7 +61,8 @@ def test_median_of_a_ccddata_file(tmp_path):
     assert after.unit == before.unit
     for key in ("OBJECT", "CCRFUNC", "CCRNPIX", "CCRCONTR"):
         assert after.meta[key] == wanted.meta[key]
-    assert list(after.meta["HISTORY"]) == list(wanted.meta["HISTORY"])
+    lines = [*wanted.meta["HISTORY"], "  CCRIN1=a.fits", f"  CCRDS1={datasum}"]
+    assert list(after.meta["HISTORY"]) == lines
     with fits.open(tmp_path / "b.fits") as hdus:
         assert_array_equal(hdus["CRMASK"].data, report.mask)
         assert_array_equal(hdus["CRFLAGS"].data, wanted.flags)
@@ -150,12 +152,12 @@ class TestRead:
             files.read(tmp_path / "a.fits")
         assert files.read(tmp_path / "a.fits", unit="electron").unit == u.electron
 
-    def test_unit_of_the_wild(self, tmp_path):
-        fits.writeto(tmp_path / "a.fits", sky(1), fits.Header({"BUNIT": "COUNTS"}))
+    def test_no_unit_at_all(self, tmp_path):
+        fits.writeto(tmp_path / "a.fits", sky(1), fits.Header({"BUNIT": "FURLONGS"}))
         with pytest.raises(ValueError, match=r"a.fits: .*give the unit if BUNIT"):
             files.read(tmp_path / "a.fits")
 
-    @pytest.mark.parametrize("content", [b"", b"junk" * 1000])
+    @pytest.mark.parametrize("content", [b"", b"junk" * 1000], ids=["empty", "junk"])
     def test_no_fits_file(self, tmp_path, content):
         (tmp_path / "a.fits").write_bytes(content)
         with pytest.raises(OSError, match=r"a.fits"):
@@ -223,7 +225,7 @@ class TestTargets:
 
     def test_both_or_none(self, monkeypatch):
         """A failure while the second is written leaves no trace."""
-        write, calls = _fits._write, []
+        write, calls = _fits_write._write, []
 
         def fails_on_the_second(*arguments, **options):
             calls.append(arguments)
@@ -232,7 +234,7 @@ class TestTargets:
                 msg = "disk full"
                 raise OSError(msg)
 
-        monkeypatch.setattr(_fits, "_write", fails_on_the_second)
+        monkeypatch.setattr(_fits_write, "_write", fails_on_the_second)
         with pytest.raises(OSError, match="disk full"):
             self.clean("a.fits", "b.fits", "c.fits", "d.fits")
         assert sorted(os.listdir(self.folder)) == ["a.fits", "b.fits"]
