@@ -132,8 +132,8 @@ def _header(path, layout):
             warnings.simplefilter("ignore", AstropyUserWarning)
             with fits.open(path, memmap=False) as hdus:
                 chip = chips_of(hdus, layout, path)[0][0]
-                image = hdus[chip.index]
-                _check_length(hdus, chip.index, path)
+                image = hdus[chip.number]
+                _check_length(hdus, chip.number, path)
                 return dict(hdus[0].header) | dict(image.header), image.shape
     except NotPlanned:
         raise

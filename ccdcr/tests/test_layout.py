@@ -159,7 +159,7 @@ def test_public_names():
 
 
 def public_functions():
-    for name in ("files", "plot", "review", "simulate", "demo"):
+    for name in ("batch", "files", "plot", "review", "simulate", "demo"):
         module = importlib.import_module(f"ccdcr.{name}")
         for key in getattr(module, "__all__", ()):
             yield f"{name}.{key}", getattr(module, key)

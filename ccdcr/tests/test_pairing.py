@@ -110,7 +110,7 @@ class TestEquivalent:
             {"OBJECT": "M 32"},
             {"FILTER": "R"},
             {"FILTER": None},
-            {"FILTER2": "ND"},
+            {"FILTER2": "grey"},
             {"exposure": 607.0},
             {"exposure": None},
             {"XBINNING": 2},
@@ -356,7 +356,7 @@ class TestPlanFile:
         {},
         {"sigma_peak": 6, "sigma_tail": 2.5},
         {"shift": "auto", "replacement": None, "unit": "adu"},
-        {"region": "[1:20,3:40]", "add_keyword": False, "hdu": "1"},
+        {"region": "[1:20,3:40]", "add_keyword": False, "hdu": "0"},
         {"shift": [-4, 0], "exclude": ["[1:2,3:4]", "[5:6,7:8]"]},
     )
 
