@@ -26,12 +26,13 @@ from ccdcr._work import work
 __all__ = ["Crew", "process_pool", "remove_leftovers", "rooted"]
 
 _UNKNOWN = 32  # workers of an executor that does not tell
+_EXIT = "exit status"
 _FRESH = 1.0  # seconds that the number of workers of a cluster is believed
 # What write_all calls a file until it is whole.
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}", re.DOTALL)
 
 
-def process_pool(workers=None):
+def process_pool(workers: int | None = None) -> ProcessPoolExecutor:
     """
     Make an executor of new processes, for `run`.
 
@@ -122,7 +123,12 @@ class Crew:
         self._counted = -1.0, 1
         self._conditions = conditions
         self._how = ""
-        self.proven = False  # has any worker ever done anything?
+        self._proven = False  # has any worker ever done anything?
+
+    @property
+    def hopeless(self):
+        """Whether workers end by themselves before they can do anything."""
+        return not self._proven and self._how.startswith(_EXIT)
 
     @property
     def width(self):
@@ -183,7 +189,7 @@ class Crew:
             self._broken |= isinstance(error, BrokenExecutor)
             self._how = type(error).__name__
             return None
-        self.proven = True
+        self._proven = True
         return record
 
     def mend(self, suspects):
@@ -226,7 +232,7 @@ class Crew:
             future = self.submit(job)
         if future is None:
             record, self._how = _in_own_process(rooted(job), self._conditions)
-            self.proven |= record is not None
+            self._proven |= record is not None
         else:
             record = self.result(future)
         if record is not None:
@@ -267,7 +273,7 @@ def _send(sending, job, conditions, level):
 def _ending(code):
     """What the exit code of a process means."""
     if code >= 0:
-        return f"exit status {code}"
+        return f"{_EXIT} {code}"
     try:
         name = signal.Signals(-code).name
     except ValueError:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from astropy import units as u
-from astropy.nddata import CCDData
 
 from ccdcr._ccd import FLAG_COINCIDENT, FLAG_SUSPECT, owns_flags, variance
 from ccdcr._doubts import (
@@ -182,7 +181,7 @@ def _reasons(parts, before, others, alone, shape):
     return reasons
 
 
-def _rate(n, before: CCDData):
+def _rate(n, before):
     """Cosmic rays per area and time, if the header tells both."""
     meta = {str(key).upper(): value for key, value in before.meta.items()}
 

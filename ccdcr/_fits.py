@@ -109,7 +109,7 @@ class Source:
                 self._file(),
                 format="fits",
                 memmap=False,
-                hdu=chip.index,
+                hdu=chip.number,
                 unit=self._unit(chip),
                 **dict.fromkeys(("hdu_mask", "hdu_uncertainty", "hdu_flags")),
             )
@@ -119,7 +119,7 @@ class Source:
         ccd.mask = _mask_of(planes, self._layout)
         if "UNCERT" in planes:
             ccd.uncertainty = chip.noise(planes["UNCERT"])
-        if chip.index:  # where multi-extension files keep what cleaners look up
+        if chip.number:  # where multi-extension files keep what cleaners look up
             primary = self.hdus[0].header.copy(strip=True)
             primary.update(ccd.meta)
             ccd.meta = primary
@@ -134,7 +134,7 @@ class Source:
         """The unit, unless astropy finds it by itself."""
         if self._layout.unit is not None:
             return self._layout.unit
-        text = str(self.hdus[chip.index].header.get("BUNIT", ""))
+        text = str(self.hdus[chip.number].header.get("BUNIT", ""))
         if not text.strip() or text.strip().lower() == "adu":
             return None
         text = CCDData.known_invalid_fits_unit_strings.get(text, text)
@@ -158,7 +158,7 @@ class Source:
         packed : bool
             Whether it is.
         """
-        return isinstance(self.hdus[chip.index], fits.CompImageHDU)
+        return isinstance(self.hdus[chip.number], fits.CompImageHDU)
 
     def data(self, index):
         """

@@ -35,7 +35,7 @@ def header_of(source, result, name, layout, stamp):
     header : `~astropy.io.fits.Header`
         Without what only says how the data are stored.
     """
-    header = source.hdus[result.chip.index].header.copy(strip=True)
+    header = source.hdus[result.chip.number].header.copy(strip=True)
     if layout.unit is not None:
         header["BUNIT"] = result.after.unit.to_string()
     if "FILENAME" in header:

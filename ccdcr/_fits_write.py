@@ -168,9 +168,9 @@ def _put_together(source, results, target, stream, layout, stamp):
                 new[chip.planes[role]] = (name, data, cards)
             else:
                 added.append((name, data, [("EXTVER", chip.version), *cards]))
-        new[chip.index] = None, result.after.data, []
+        new[chip.number] = None, result.after.data, []
     headers = {
-        result.chip.index: header_of(source, result, target.name, layout, stamp)
+        result.chip.number: header_of(source, result, target.name, layout, stamp)
         for result in results
     }
     for index, hdu in enumerate(source.hdus):

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
+from ccdcr._layout import chips_of
+
 __all__ = ["KEYWORDS", "Exposure", "NotPlanned", "is_fits_name", "look_at"]
 
 #: Keywords whose values must agree for two exposures to be equivalent.
@@ -32,7 +34,6 @@ _CALIBRATION = re.compile(
     r"comparison|lamp|wave|focus)s?\b(?! (neb|cloud|gal))",
     re.IGNORECASE,
 )
-_EXTENSIONS = ("MASK", "UNCERT", "CRMASK", "CRFLAGS", "PSFIMAGE", "DQ", "ERR", "VAR")
 _SUFFIXES = (".fits", ".fit", ".fts")
 _EPOCH = 40587.0  # MJD of 1970
 
@@ -76,7 +77,7 @@ def is_fits_name(name):
     return path.suffix in _SUFFIXES and not name.startswith(".")
 
 
-def look_at(path, keywords, calibration):
+def look_at(path, keywords, calibration, layout):
     """
     Read what matters of the headers of a file.
 
@@ -88,6 +89,8 @@ def look_at(path, keywords, calibration):
         Which values tell the set-up.
     calibration : bool
         Whether frames that are no exposures of the sky are wanted, too.
+    layout : `~ccdcr._layout.Layout`
+        Which image is meant.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def look_at(path, keywords, calibration):
     NotPlanned
         If it is nothing to be cleaned.
     """
-    header, shape = _header(path)
+    header, shape = _header(path, layout)
     if "CCRVER" in header or "_crclean" in os.path.basename(path):
         msg = "a result of ccdcr"
         raise NotPlanned(msg)
@@ -122,18 +125,16 @@ def look_at(path, keywords, calibration):
     return Exposure(path, (*setup, shape), seconds, start, name)
 
 
-def _header(path):
+def _header(path, layout):
     """Cards of the primary header and of the image, which win, and its shape."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyUserWarning)
             with fits.open(path, memmap=False) as hdus:
-                cards = dict(hdus[0].header)
-                for index, hdu in enumerate(hdus):
-                    two = hdu.is_image and len(hdu.shape) == 2
-                    if two and hdu.name not in _EXTENSIONS:
-                        _check_length(hdus, index, path)
-                        return cards | dict(hdu.header), hdu.shape
+                chip = chips_of(hdus, layout, path)[0][0]
+                image = hdus[chip.number]
+                _check_length(hdus, chip.number, path)
+                return dict(hdus[0].header) | dict(image.header), image.shape
     except NotPlanned:
         raise
     except FileNotFoundError:
@@ -141,10 +142,11 @@ def _header(path):
         raise NotPlanned(msg) from None
     except Exception as error:  # junk has many faces
         text = " ".join(str(error).split()) or type(error).__name__
+        own = f"{path}: "
+        if text.startswith(own):  # it is one, but not what is wanted
+            raise NotPlanned(text.removeprefix(own)) from None
         msg = f"not a readable FITS file ({text})"
         raise NotPlanned(msg) from None
-    msg = "no two-dimensional image in the file"
-    raise NotPlanned(msg)
 
 
 def _check_length(hdus, index, path):

@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass, field
 
 import ccdcr
+from ccdcr._layout import Layout
 
 __all__ = ["FILE_OPTIONS", "METHODS", "Job", "Record", "failure", "option_names"]
 
@@ -19,12 +20,7 @@ METHODS = {
     "lacosmic": (1, 1),
 }
 #: Options of jobs that say how files are read and written.
-FILE_OPTIONS = frozenset(
-    {
-        *("unit", "hdu", "hdu_uncertainty", "uncertainty_type"),
-        *("hdu_dq", "dq_ignore", "dq_bit"),
-    }
-)
+FILE_OPTIONS = frozenset(Layout._fields)
 
 
 @dataclass(frozen=True)
@@ -89,6 +85,7 @@ class Job:
                 f"ccdcr.cosmicray_{self.method}, got {unknown[0]!r}"
             )
             raise ValueError(msg)
+        Layout.split(dict(self.options))  # which says what is wrong with them
 
 
 @functools.cache

@@ -109,7 +109,7 @@ class Layout(NamedTuple):
 class Chip(NamedTuple):
     """An image of a file, and what belongs to it."""
 
-    index: int  # of its extension
+    number: int  # of its extension
     version: int  # EXTVER of the extensions that are added to it
     planes: dict  # index of MASK, UNCERT, CRMASK, CRFLAGS, DQ where there are such
     noise: type | None  # class of the uncertainty

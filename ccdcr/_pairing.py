@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from astropy import units as u
 
 from ccdcr._headers import KEYWORDS, NotPlanned, is_fits_name, look_at
 from ccdcr._jobs import FILE_OPTIONS, METHODS, Job, option_names
+from ccdcr._layout import Layout
+from ccdcr._typing import PathLike, Value
 
 __all__ = ["Plan", "plan", "result_name"]
 
@@ -64,17 +67,17 @@ class Plan:
 
 
 def plan(
-    paths,
+    paths: PathLike | Iterable[PathLike] | Any,
     *,
-    method="pair",
-    output=None,
-    single=None,
-    keywords=KEYWORDS,
-    max_gap=1 * u.hour,
-    max_stack=8,
-    calibration=False,
-    options=None,
-):
+    method: str = "pair",
+    output: PathLike | None = None,
+    single: str | None = None,
+    keywords: Iterable[str] = KEYWORDS,
+    max_gap: Value = 1 * u.hour,
+    max_stack: int = 8,
+    calibration: bool = False,
+    options: dict[str, Any] | None = None,
+) -> Plan:
     """
     Find out which exposures belong together.
 
@@ -143,12 +146,12 @@ def plan(
     0 jobs for 0 files; 1 file left out
     """
     options = {} if options is None else options
-    _check(method, single, keywords, max_stack, options)
-    gap = _seconds(max_gap)
+    keywords = _check(method, single, keywords, max_stack, options)
+    gap, layout = _seconds(max_gap), Layout.split(dict(options))
     exposures, left = [], []
     for path in _files(paths):
         try:
-            exposures.append(look_at(path, keywords, calibration))
+            exposures.append(look_at(path, keywords, calibration, layout))
         except NotPlanned as reason:
             left.append((path, str(reason)))
     planned = []
@@ -185,6 +188,7 @@ def _check(method, single, keywords, max_stack, options):
         raise ValueError(msg)
     names = ["no.fits"] * (1 if method in alone else 2)
     Job(method, names, names, options)  # which says what is wrong with them
+    return tuple(keywords)
 
 
 def _seconds(gap):
@@ -309,7 +313,7 @@ def _time(seconds):
     return f"{seconds:.3g} s"
 
 
-def result_name(path, folder=None):
+def result_name(path: PathLike, folder: PathLike | None = None) -> str:
     """
     Make the name of a result: that of the exposure, with _crclean before the suffixes.
 

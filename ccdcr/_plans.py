@@ -5,25 +5,35 @@ import json
 import math
 import os
 import re
+from collections.abc import Iterable
 
 import numpy as np
 from astropy import units as u
 from astropy.table import MaskedColumn, Table
 
-from ccdcr._jobs import Job
+from ccdcr._jobs import Job, Record
 from ccdcr._pairing import Plan
+from ccdcr._typing import PathLike
 from ccdcr._work import RATE
 
 __all__ = ["read_plan", "summary", "write_plan"]
 
 _COLUMNS = ("job", "method", "input", "output", "options", "group", "remark")
-_LOG = {"status": str, "group": str, "method": str, "input": str, "output": str}
+_LOG: dict[str, type] = {
+    "status": str,
+    "group": str,
+    "method": str,
+    "input": str,
+    "output": str,
+}
 _LOG |= {"n_cosmicrays": int, "n_pixels": int, "fraction": float, "rate": float}
 _LOG |= {"seconds": float, "message": str, "warnings": str}
 _OPTION = re.compile(r"\s*(\w+)\s*=\s*(.*?)\s*", re.DOTALL)
 
 
-def write_plan(path, jobs, *, overwrite=False):
+def write_plan(
+    path: PathLike, jobs: Plan | Iterable[Job], *, overwrite: bool = False
+) -> None:
     """
     Write jobs to a file that can be edited.
 
@@ -113,7 +123,7 @@ def _to_options(text):
     return options
 
 
-def read_plan(path):
+def read_plan(path: PathLike) -> Plan:
     """
     Read what `write_plan` wrote, and a person may have edited.
 
@@ -148,7 +158,8 @@ def read_plan(path):
         text = " ".join(str(error).split())
         msg = f"{os.fspath(path)}: not a plan of ccdcr ({text})"
         raise ValueError(msg) from None
-    jobs, left = {}, []
+    jobs: dict[int, list] = {}
+    left = []
     for k, number in enumerate(numbers):
         row = {name: _text(rows[name][k]) for name in rows}
         if number < 1:
@@ -183,7 +194,7 @@ def _job(path, number, rows):
         raise ValueError(msg) from None
 
 
-def summary(records):
+def summary(records: Iterable[Record]) -> Table:
     """
     Make the log of a run.
 

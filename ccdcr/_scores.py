@@ -4,6 +4,7 @@
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from astropy.nddata import CCDData
 from scipy import ndimage
 
 from ccdcr._ccd import companion, variance
@@ -70,7 +71,14 @@ class Score:
         )
 
 
-def score(after, before, charge, truth, *, sources=None):
+def score(
+    after: CCDData,
+    before: CCDData,
+    charge: np.ndarray,
+    truth: CCDData,
+    *,
+    sources: np.ndarray | None = None,
+) -> Score:
     """
     Compare a cleaned frame with the truth.
 

@@ -5,7 +5,8 @@ import os
 import pickle
 import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from ccdcr._crew import Crew, process_pool, remove_leftovers, rooted
@@ -34,15 +35,15 @@ _LOOK = 1.0  # seconds after which to look whether there are more workers
 
 
 def run(
-    jobs,
+    jobs: Iterable[Job],
     *,
-    executor=None,
-    progress=None,
-    overwrite=False,
-    resume=True,
-    thumbnails=False,
-    workers=None,
-):
+    executor: Executor | None = None,
+    progress: Callable[[Record, int, int], object] | None = None,
+    overwrite: bool = False,
+    resume: bool = True,
+    thumbnails: bool = False,
+    workers: int | None = None,
+) -> Generator[Record, None, None]:
     """
     Do jobs, each whatever becomes of the others.
 
@@ -77,7 +78,7 @@ def run(
     ValueError
         If two jobs have an output in common, or an output is also an input.
     RuntimeError
-        If all workers die before one of them has done anything.
+        If all workers end by themselves before one of them has done anything.
 
     See Also
     --------
@@ -180,7 +181,7 @@ def _records(jobs, executor, conditions, workers):
         return
     crew = Crew(executor, workers, conditions)
     waiting, running = deque(jobs), {}
-    suspects = []
+    suspects: list[Job] = []
     try:
         while waiting or running:
             while waiting and not suspects and len(running) < _AHEAD * crew.width:
@@ -216,9 +217,9 @@ def _quarantine(crew, suspects):
             dead.append(record)
         else:
             yield _as_given(record, job)
-    if len(dead) > 1 and not crew.proven:
+    if len(dead) > 1 and crew.hopeless:
         msg = (
-            "all workers died before they had done anything; a script that starts "
+            "all workers ended before they had done anything; a script that starts "
             'processes must do so below if __name__ == "__main__": '
             f"({dead[0].message})"
         )

@@ -1,7 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """What ``ccdcr demo`` does: a real frame, and a pair whose truth is known."""
 
+import importlib.resources
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from astropy.nddata import CCDData, VarianceUncertainty
 from scipy import ndimage
 
 from ccdcr import files, simulate
+from ccdcr._typing import PathLike
 from ccdcr.lacosmic import cosmicray_lacosmic
 
 __all__ = ["raw_exposures", "real_frame", "run", "simulated_pair"]
@@ -19,7 +22,9 @@ _GAIN = 1.9  # of the raw exposures, in electron per adu
 _TRACKS = 25
 
 
-def run(folder, *, tell, overwrite=False):
+def run(
+    folder: PathLike, *, tell: Callable[[str], object], overwrite: bool = False
+) -> None:
     """
     Clean the demonstration frames; write files and figures; tell what was done.
 
@@ -113,7 +118,7 @@ def _pair(frame, folder, figures, tell):
         )
 
 
-def real_frame():
+def real_frame() -> CCDData:
     """
     Read the GMOS frame that astroscrappy ships.
 
@@ -122,7 +127,7 @@ def real_frame():
     frame : `~astropy.nddata.CCDData`
         Part of a long-slit spectrum, in electron, with its variance.
     """
-    package = Path(importlib.util.find_spec("astroscrappy").origin).parent
+    package = importlib.resources.files("astroscrappy")
     with fits.open(package / "tests" / "data" / "gmos.fits", memmap=False) as hdus:
         header = fits.Header(
             [
@@ -138,7 +143,9 @@ def real_frame():
         )
 
 
-def simulated_pair(frame):
+def simulated_pair(
+    frame: CCDData,
+) -> tuple[list[CCDData], list[np.ndarray], np.ndarray]:
     """
     Make two exposures of what a frame shows, with tracks of muons.
 
@@ -176,7 +183,7 @@ def simulated_pair(frame):
     return exposures, charges, np.sqrt(variance)
 
 
-def raw_exposures(folder):
+def raw_exposures(folder: PathLike) -> None:
     """
     Write the two raw exposures that the examples of the documentation use.
 

@@ -3,15 +3,20 @@
 
 import contextlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
+
+from astropy.nddata import CCDData
 
 from ccdcr._fits import Source
 from ccdcr._fits_write import Result, check_targets, write_all
 from ccdcr._layout import Layout
+from ccdcr._typing import PathLike, Progress
 from ccdcr.lacosmic import cosmicray_lacosmic
 from ccdcr.median import cosmicray_median
 from ccdcr.pair import cosmicray_pair
-from ccdcr.report import cosmicray_report
+from ccdcr.report import CosmicRayReport, cosmicray_report
 from ccdcr.review import apply_decisions as put_back
 from ccdcr.stack import cosmicray_stack
 
@@ -25,19 +30,24 @@ __all__ = [
     "write",
 ]
 
+_Pair: TypeAlias = tuple[CosmicRayReport, CosmicRayReport]
+
 _log = logging.getLogger(__name__)
 
 
 def clean_pair(
-    path1,
-    path2,
-    out1,
-    out2,
+    path1: PathLike,
+    path2: PathLike,
+    out1: PathLike,
+    out2: PathLike,
     *,
-    overwrite=False,
-    progress=None,
-    stamp=None,
-    **options,
+    overwrite: bool = False,
+    progress: Progress = None,
+    stamp: str | None = None,
+    **options: Any,
+) -> (
+    tuple[CosmicRayReport, CosmicRayReport]
+    | list[tuple[CosmicRayReport, CosmicRayReport]]
 ):
     """
     Clean two files with `~ccdcr.cosmicray_pair`.
@@ -92,7 +102,15 @@ def clean_pair(
     )
 
 
-def clean_stack(paths, outs, *, overwrite=False, progress=None, stamp=None, **options):
+def clean_stack(
+    paths: Sequence[PathLike],
+    outs: Sequence[PathLike],
+    *,
+    overwrite: bool = False,
+    progress: Progress = None,
+    stamp: str | None = None,
+    **options: Any,
+) -> list[CosmicRayReport] | list[list[CosmicRayReport]]:
     """
     Clean files with `~ccdcr.cosmicray_stack`.
 
@@ -149,7 +167,15 @@ def clean_stack(paths, outs, *, overwrite=False, progress=None, stamp=None, **op
     )
 
 
-def clean_median(path, out, *, overwrite=False, progress=None, stamp=None, **options):
+def clean_median(
+    path: PathLike,
+    out: PathLike,
+    *,
+    overwrite: bool = False,
+    progress: Progress = None,
+    stamp: str | None = None,
+    **options: Any,
+) -> CosmicRayReport | list[CosmicRayReport]:
     """
     Clean a file with `~ccdcr.cosmicray_median`.
 
@@ -199,7 +225,15 @@ def clean_median(path, out, *, overwrite=False, progress=None, stamp=None, **opt
     )
 
 
-def clean_lacosmic(path, out, *, overwrite=False, progress=None, stamp=None, **options):
+def clean_lacosmic(
+    path: PathLike,
+    out: PathLike,
+    *,
+    overwrite: bool = False,
+    progress: Progress = None,
+    stamp: str | None = None,
+    **options: Any,
+) -> CosmicRayReport | list[CosmicRayReport]:
     """
     Clean a file with `~ccdcr.cosmicray_lacosmic`.
 
@@ -249,7 +283,15 @@ def clean_lacosmic(path, out, *, overwrite=False, progress=None, stamp=None, **o
     )
 
 
-def apply_decisions(after, before, decisions, out, *, overwrite=False, **options):
+def apply_decisions(
+    after: PathLike,
+    before: PathLike,
+    decisions: PathLike,
+    out: PathLike,
+    *,
+    overwrite: bool = False,
+    **options: Any,
+) -> CosmicRayReport:
     """
     Put back what was rejected on a review page.
 
@@ -332,7 +374,7 @@ def _clean(cleaner, paths, target, options, form):
             after = cleaner(before, options)
             found = list(map(cosmicray_report, after, before))
             inputs = [
-                (Path(source.path).name, source.datasum(chip.index))
+                (Path(source.path).name, source.datasum(chip.number))
                 for source, chip in work
             ]
             for k, chip in enumerate(chips):
@@ -364,7 +406,7 @@ def _check_alike(sources, outs):
             _log.warning(
                 "%s: only the image in extension %s was cleaned, those in %s were not",
                 source.path,
-                ", ".join(str(chip.index) for chip in source.chips),
+                ", ".join(str(chip.number) for chip in source.chips),
                 ", ".join(map(str, source.others)),
             )
 
@@ -382,7 +424,7 @@ def _nobody(stage):
     """Nobody wants to know."""
 
 
-def read(path, **options):
+def read(path: PathLike, **options: Any) -> CCDData:
     """
     Read the image of a FITS file, with its mask, uncertainty and flags.
 
@@ -445,7 +487,15 @@ def read(path, **options):
         return source.read(source.chips[0])
 
 
-def write(after, source, out, *, overwrite=False, stamp=None, **options):
+def write(
+    after: CCDData,
+    source: PathLike,
+    out: PathLike,
+    *,
+    overwrite: bool = False,
+    stamp: str | None = None,
+    **options: Any,
+) -> CosmicRayReport:
     """
     Write a cleaned image beside all else that is in the file it was read from.
 
@@ -499,7 +549,7 @@ def write(after, source, out, *, overwrite=False, stamp=None, **options):
         (chip,) = opened.chips
         before = opened.read(chip)
         report = cosmicray_report(after, before)
-        inputs = [(Path(source).name, opened.datasum(chip.index))]
+        inputs = [(Path(source).name, opened.datasum(chip.number))]
         result = Result(chip, before, after, report.mask, inputs)
         write_all([opened], [[result]], [out], layout, overwrite=overwrite, stamp=stamp)
     return report

@@ -2,9 +2,10 @@
 """One exposure: LACosmic, as astroscrappy does it, around which traps are closed."""
 
 import functools
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from astropy.nddata import CCDData
 
 from ccdcr import _options
 from ccdcr._astroscrappy import detect
@@ -26,6 +27,7 @@ from ccdcr._single import (
     measure_noise,
     tell,
 )
+from ccdcr._typing import Image, Keyword, Region, Saturation, Value
 from ccdcr.pixels.detect import choose, left_alone
 from ccdcr.pixels.filters import near, strips
 from ccdcr.pixels.median_network import box_median
@@ -43,31 +45,31 @@ _SHARP = 5.0  # least contrast that is safe for the former
 
 
 def cosmicray_lacosmic(
-    ccd,
+    ccd: CCDData,
     *,
-    sigclip=4.5,
-    sigfrac=0.3,
-    objlim=5.0,
-    niter=4,
-    gain=None,
-    readnoise=None,
-    saturation="auto",
-    inbkg=None,
-    dispersion_axis=None,
-    grow=None,
-    replacement="auto",
-    sepmed=True,
-    cleantype="meanmask",
-    fsmode="median",
-    psfmodel=None,
-    psffwhm=None,
-    psfsize=None,
-    psfk=None,
-    psfbeta=None,
-    region=None,
-    exclude=None,
-    add_keyword=True,
-):
+    sigclip: float = 4.5,
+    sigfrac: float = 0.3,
+    objlim: float = 5.0,
+    niter: int = 4,
+    gain: Value | None = None,
+    readnoise: Value | None = None,
+    saturation: Saturation = "auto",
+    inbkg: Image | None = None,
+    dispersion_axis: Literal[0, 1] | None = None,
+    grow: int | None = None,
+    replacement: Literal["auto", "lacosmic", "local"] | None = "auto",
+    sepmed: bool = True,
+    cleantype: Literal["meanmask", "medmask", "idw"] = "meanmask",
+    fsmode: Literal["median", "convolve"] = "median",
+    psfmodel: Literal["gauss", "gaussx", "gaussy", "moffat"] | None = None,
+    psffwhm: float | None = None,
+    psfsize: int | None = None,
+    psfk: np.ndarray | None = None,
+    psfbeta: float | None = None,
+    region: Region | None = None,
+    exclude: Region | None = None,
+    add_keyword: Keyword = True,
+) -> CCDData:
     """
     Remove cosmic rays from one exposure with LACosmic.
 

@@ -1,6 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """One exposure: what sticks out of its own median-filtered image is a cosmic ray."""
 
+from typing import Literal
+
+from astropy.nddata import CCDData
+
 from ccdcr import _options
 from ccdcr._ccd import companion
 from ccdcr._frames import check_ccd
@@ -9,6 +13,7 @@ from ccdcr._median_classic import classic_median
 from ccdcr._median_matched import matched_median
 from ccdcr._regions import allowed_pixels, describe
 from ccdcr._single import tell
+from ccdcr._typing import Image, Keyword, Region, Saturation, Value
 
 __all__ = ["cosmicray_median"]
 
@@ -19,25 +24,25 @@ _SIGMAS = {"classic": (10, 3), "matched": (5, 2.5)}
 
 
 def cosmicray_median(
-    ccd,
+    ccd: CCDData,
     *,
-    size=(5, 5),
-    method="matched",
-    sigma_peak=None,
-    sigma_tail=None,
-    contrast=None,
-    grow=None,
-    max_size=None,
-    region=None,
-    exclude=None,
-    dispersion_axis=None,
-    reference=None,
-    gain=None,
-    readnoise=None,
-    saturation="auto",
-    replacement="auto",
-    add_keyword=True,
-):
+    size: tuple[int, int] = (5, 5),
+    method: Literal["matched", "classic"] = "matched",
+    sigma_peak: float | None = None,
+    sigma_tail: float | None = None,
+    contrast: float | None = None,
+    grow: int | None = None,
+    max_size: int | None = None,
+    region: Region | None = None,
+    exclude: Region | None = None,
+    dispersion_axis: Literal[0, 1] | None = None,
+    reference: Image | None = None,
+    gain: Value | None = None,
+    readnoise: Value | None = None,
+    saturation: Saturation = "auto",
+    replacement: Literal["auto", "local", "median"] | None = "auto",
+    add_keyword: Keyword = True,
+) -> CCDData:
     r"""
     Remove cosmic rays from one exposure by its difference from a smooth image.
 

@@ -1,30 +1,35 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Two exposures of the same: what one has and the other has not is a cosmic ray."""
 
+from typing import Literal
+
+from astropy.nddata import CCDData
+
 from ccdcr._difference import difference_method
+from ccdcr._typing import Keyword, Region, Saturation, Shift, Value
 
 __all__ = ["cosmicray_pair"]
 
 
 def cosmicray_pair(
-    ccd1,
-    ccd2,
+    ccd1: CCDData,
+    ccd2: CCDData,
     *,
-    shift=(0, 0),
-    method="matched",
-    sigma_peak=None,
-    sigma_tail=None,
-    grow=None,
-    max_size=None,
-    region=None,
-    exclude=None,
-    scale="auto",
-    gain=None,
-    readnoise=None,
-    saturation="auto",
-    replacement="auto",
-    add_keyword=True,
-):
+    shift: Shift | Literal["auto"] = (0, 0),
+    method: Literal["matched", "classic"] = "matched",
+    sigma_peak: float | None = None,
+    sigma_tail: float | None = None,
+    grow: int | bool | None = None,
+    max_size: int | None = None,
+    region: Region | None = None,
+    exclude: Region | None = None,
+    scale: float | Literal["auto"] = "auto",
+    gain: Value | None = None,
+    readnoise: Value | None = None,
+    saturation: Saturation = "auto",
+    replacement: Literal["auto", "other", "local"] | None = "auto",
+    add_keyword: Keyword = True,
+) -> tuple[CCDData, CCDData]:
     r"""
     Remove cosmic rays from two equivalent exposures by their difference.
 

@@ -1,7 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Pictures; matplotlib is needed for them and for nothing else."""
 
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
+from astropy.nddata import CCDData
 
 from ccdcr import _figures, _options, _report_figures
 from ccdcr._difference import SIGMAS, check_shift
@@ -9,9 +12,13 @@ from ccdcr._frames import check_ccd, check_pair
 from ccdcr._panels import limits_of
 from ccdcr._regions import allowed_pixels, pixels_of
 from ccdcr._stages import median_stages, pair_stages
+from ccdcr._typing import Image, Labels, Region, Shift
 from ccdcr.pixels.difference import overlap
 from ccdcr.report import CosmicRayReport, cosmicray_report
 from ccdcr.shift import measure_shift
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["plot_cleaning", "plot_difference", "plot_distribution", "plot_thumbnails"]
 
@@ -19,8 +26,15 @@ __doctest_requires__ = {"plot_*": ["matplotlib"]}
 
 
 def plot_cleaning(
-    after, before, *, title=None, zoom=None, region=None, exclude=None, wcs=True
-):
+    after: CCDData,
+    before: CCDData,
+    *,
+    title: str | None = None,
+    zoom: Region | None = None,
+    region: Region | None = None,
+    exclude: Region | None = None,
+    wcs: bool = True,
+) -> "Figure":
     """
     Draw a frame before and after cleaning, and the cosmic rays in between.
 
@@ -106,19 +120,19 @@ def _marks(ccd, region, exclude):
 
 
 def plot_difference(
-    first,
-    second=None,
+    first: CCDData,
+    second: CCDData | None = None,
     *,
-    shift=(0, 0),
-    size=(5, 5),
-    sigma_peak=None,
-    sigma_tail=None,
-    max_size=None,
-    region=None,
-    exclude=None,
-    zoom=None,
-    title=None,
-):
+    shift: Shift | Literal["auto"] = (0, 0),
+    size: tuple[int, int] = (5, 5),
+    sigma_peak: float | None = None,
+    sigma_tail: float | None = None,
+    max_size: int | None = None,
+    region: Region | None = None,
+    exclude: Region | None = None,
+    zoom: Region | None = None,
+    title: str | None = None,
+) -> "Figure":
     r"""
     Draw the difference that the classic method looks at, and what it does with it.
 
@@ -229,7 +243,15 @@ def plot_difference(
     return figure
 
 
-def plot_thumbnails(report, frames, labels=None, *, size=None, columns=1, title=None):
+def plot_thumbnails(
+    report: CosmicRayReport,
+    frames: dict[str, Image],
+    labels: Labels | None = None,
+    *,
+    size: int | None = None,
+    columns: int = 1,
+    title: str | None = None,
+) -> "Figure":
     """
     Draw detections one by one, as several frames show them.
 
@@ -332,7 +354,7 @@ def _check_frames(frames, shape):
     return images
 
 
-def plot_distribution(report, *, title=None):
+def plot_distribution(report: CosmicRayReport, *, title: str | None = None) -> "Figure":
     """
     Draw how many cosmic rays there are of which size, charge and angle.
 

@@ -3,15 +3,23 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
+from astropy.nddata import CCDData
 
 from ccdcr._detections import list_detections
 from ccdcr._doubts import check_dark
 from ccdcr._frames import check_pair
 from ccdcr._options import check_count
+from ccdcr._typing import Image, PathLike
 from ccdcr.pixels.shape import KINDS
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from photutils.segmentation import SegmentationImage
+    from regions import Regions
 
 __all__ = ["CosmicRayReport", "cosmicray_report"]
 
@@ -20,7 +28,14 @@ _DIGITS |= {"charge": 1, "charge_error": 1, "significance": 1}
 _MARGIN = 3.0  # pixels of a region around a cosmic ray
 
 
-def cosmicray_report(after, before, *, dark=None, previous=None, min_pixels=1):
+def cosmicray_report(
+    after: CCDData,
+    before: CCDData,
+    *,
+    dark: Image | None = None,
+    previous: Image | None = None,
+    min_pixels: int = 1,
+) -> "CosmicRayReport":
     """
     List the cosmic rays that a cleaner found.
 
@@ -180,7 +195,7 @@ class CosmicRayReport:
         self._min_pixels = min_pixels
 
     @cached_property
-    def segmentation(self):
+    def segmentation(self) -> "SegmentationImage":
         """
         The cosmic rays as a photutils segmentation image.
 
@@ -201,7 +216,7 @@ class CosmicRayReport:
         return SegmentationImage(labels)
 
     @cached_property
-    def table(self):
+    def table(self) -> "QTable":
         """
         One row for each cosmic ray and each suspect, as a `~astropy.table.QTable`.
 
@@ -240,7 +255,7 @@ class CosmicRayReport:
             table[name].info.format = f".{digits}f"
         return table
 
-    def to_regions(self):
+    def to_regions(self) -> "Regions":
         """
         Outline the detections.
 
@@ -268,7 +283,7 @@ class CosmicRayReport:
             ellipses.append(ellipse)
         return Regions(ellipses)
 
-    def write_regions(self, path, *, overwrite=False):
+    def write_regions(self, path: PathLike, *, overwrite: bool = False) -> None:
         """
         Write a region file for DS9; no other package is needed.
 

@@ -6,17 +6,19 @@ import copy
 from numbers import Integral
 
 import numpy as np
+from astropy.nddata import CCDData
 
 from ccdcr._ccd import OTHER_FLAGS, owns_flags, variance, with_variance
 from ccdcr._frames import UNIT_POWER, check_pair
 from ccdcr._log import note
+from ccdcr._typing import Labels
 from ccdcr.pixels.table import detections
 from ccdcr.report import cosmicray_report
 
 __all__ = ["restore_cosmicrays"]
 
 
-def restore_cosmicrays(after, before, labels):
+def restore_cosmicrays(after: CCDData, before: CCDData, labels: Labels) -> CCDData:
     """
     Put detections back that are no cosmic rays.
 
@@ -82,9 +84,9 @@ def restore_cosmicrays(after, before, labels):
         msg = "before must have an uncertainty if after has one, got none"
         raise ValueError(msg)
     report = cosmicray_report(after, before)
-    labels = _check(labels, report.n_cosmicrays, report.n_suspects)
+    numbers = _check(labels, report.n_cosmicrays, report.n_suspects)
     found = detections(np.flatnonzero(report.mask), report.mask.shape)
-    wanted = np.isin(np.repeat(found.group, found.length), labels - 1)
+    wanted = np.isin(np.repeat(found.group, found.length), numbers - 1)
     at = np.unravel_index(found.at[wanted], report.mask.shape)
     out = after.copy()
     out.data = _own(out.data)
@@ -96,7 +98,7 @@ def restore_cosmicrays(after, before, labels):
     out.mask = report.mask.copy() if after.mask is None else np.array(after.mask, bool)
     out.mask[at] = False
     _clear_flags(out, after, at)
-    _tell(out, labels)
+    _tell(out, numbers)
     return out
 
 

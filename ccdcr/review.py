@@ -3,8 +3,10 @@
 
 import html
 import json
+from typing import Any
 
 import numpy as np
+from astropy.nddata import CCDData
 
 from ccdcr import __version__
 from ccdcr._decisions import checksum, rejected
@@ -13,7 +15,8 @@ from ccdcr._frames import check_pair
 from ccdcr._log import CARDS
 from ccdcr._pages import as_text, make_page, write_page
 from ccdcr._pictures import grey, limits, png, reduced, thumbnails
-from ccdcr.report import cosmicray_report
+from ccdcr._typing import Image, PathLike
+from ccdcr.report import CosmicRayReport, cosmicray_report
 from ccdcr.restore import restore_cosmicrays
 
 __all__ = ["apply_decisions", "write_review"]
@@ -25,7 +28,15 @@ _ABOUT = ("OBJECT", "DATE-OBS", "EXPTIME", "FILTER", "INSTRUME", "TELESCOP")
 _BOX = ("bbox_xmin", "bbox_xmax", "bbox_ymin", "bbox_ymax")
 
 
-def write_review(after, before, path, *, title=None, dark=None, overwrite=False):
+def write_review(
+    after: CCDData,
+    before: CCDData,
+    path: PathLike,
+    *,
+    title: str | None = None,
+    dark: Image | None = None,
+    overwrite: bool = False,
+) -> CosmicRayReport:
     """
     Write a page on which detections are looked at, and rejected.
 
@@ -97,7 +108,9 @@ def write_review(after, before, path, *, title=None, dark=None, overwrite=False)
     return report
 
 
-def apply_decisions(after, before, decisions):
+def apply_decisions(
+    after: CCDData, before: CCDData, decisions: PathLike | dict[str, Any]
+) -> CCDData:
     """
     Put back what was rejected on a review page.
 

@@ -1,8 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Measuring the shift between two exposures."""
 
+from astropy.nddata import CCDData
+
 from ccdcr._ccd import unpack
 from ccdcr._frames import check_pair
+from ccdcr._typing import Shift
 from ccdcr.exceptions import ShiftError
 from ccdcr.pixels.shift import cross_correlate, prepare, refine
 
@@ -11,7 +14,7 @@ __all__ = ["measure_shift"]
 _LEAST = 20.0  # significance below which there is nothing to lock on
 
 
-def measure_shift(ccd1, ccd2):
+def measure_shift(ccd1: CCDData, ccd2: CCDData) -> tuple[Shift, float]:
     """
     Measure the shift between two exposures of the same field.
 
@@ -63,12 +66,12 @@ def measure_shift(ccd1, ccd2):
     -4.0 3.0 True
     """
     check_pair(ccd1, ccd2)
-    images = [prepare(*unpack(ccd)) for ccd in (ccd1, ccd2)]
-    shift, significance = cross_correlate(*images)
+    first, second = (prepare(*unpack(ccd)) for ccd in (ccd1, ccd2))
+    shift, significance = cross_correlate(first, second)
     if not significance >= _LEAST:
         msg = (
             "the shift must be given: the exposures have too little in common to "
             f"measure it (significance {significance:.1f}, {_LEAST:g} is needed)"
         )
         raise ShiftError(msg)
-    return refine(*images, shift), significance
+    return refine(first, second, shift), significance

@@ -2,6 +2,7 @@
 """Frames whose truth is known, cosmic rays for your own frames, and scores."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ from ccdcr._ccd import repack, unpack, variance
 from ccdcr._frames import check_ccd
 from ccdcr._scores import Score, score
 from ccdcr._tracks import cosmic_rays, footprint_image
+from ccdcr._typing import Shift, Value
 
 __all__ = [
     "Scene",
@@ -52,20 +54,20 @@ class Scene:
 
 def imaging_scene(
     *,
-    rng,
-    shape=(1024, 1024),
-    shifts=((0, 0), (0, 0)),
-    sky=300.0,
-    seeing=3.0,
-    transparency=1.0,
-    n_stars=500,
-    n_galaxies=60,
-    n_saturated=3,
-    n_hits=500,
-    n_coincident=0,
-    readnoise=5.0,
-    saturation=65000.0,
-):
+    rng: np.random.Generator | int,
+    shape: tuple[int, int] = (1024, 1024),
+    shifts: Sequence[Shift] = ((0, 0), (0, 0)),
+    sky: float | Sequence[float] = 300.0,
+    seeing: float | Sequence[float] = 3.0,
+    transparency: float | Sequence[float] = 1.0,
+    n_stars: int = 500,
+    n_galaxies: int = 60,
+    n_saturated: int = 3,
+    n_hits: int | Sequence[int] = 500,
+    n_coincident: int = 0,
+    readnoise: float = 5.0,
+    saturation: float = 65000.0,
+) -> Scene:
     """
     Simulate exposures of a field of stars and galaxies.
 
@@ -151,19 +153,19 @@ def imaging_scene(
 
 def spectrum_scene(
     *,
-    rng,
-    shape=(250, 1024),
-    shifts=((0, 0), (0, 0)),
-    seeing=2.6,
-    object_factor=1.0,
-    sky_factor=1.0,
-    line_scatter=0.0,
-    tilt=0.3,
-    curvature=0.0,
-    n_hits=120,
-    readnoise=4.0,
-    saturation=65000.0,
-):
+    rng: np.random.Generator | int,
+    shape: tuple[int, int] = (250, 1024),
+    shifts: Sequence[Shift] = ((0, 0), (0, 0)),
+    seeing: float | Sequence[float] = 2.6,
+    object_factor: float | Sequence[float] = 1.0,
+    sky_factor: float | Sequence[float] = 1.0,
+    line_scatter: float = 0.0,
+    tilt: float = 0.3,
+    curvature: float = 0.0,
+    n_hits: int | Sequence[int] = 120,
+    readnoise: float = 4.0,
+    saturation: float = 65000.0,
+) -> Scene:
     """
     Simulate exposures of a long-slit spectrum.
 
@@ -249,7 +251,15 @@ def spectrum_scene(
     return scene
 
 
-def dark_scene(*, rng, shape=(1024, 1024), n=2, level=20.0, n_hits=2000, readnoise=5.0):
+def dark_scene(
+    *,
+    rng: np.random.Generator | int,
+    shape: tuple[int, int] = (1024, 1024),
+    n: int = 2,
+    level: float = 20.0,
+    n_hits: int | Sequence[int] = 2000,
+    readnoise: float = 5.0,
+) -> Scene:
     """
     Simulate dark frames with warm pixels that no mask knows of.
 
@@ -375,7 +385,14 @@ def _expose(
     scene.sources.append(light > 5 * sky_noise)
 
 
-def inject(ccd, n, *, rng, gain=None, footprints=None):
+def inject(
+    ccd: CCDData,
+    n: int,
+    *,
+    rng: np.random.Generator | int,
+    gain: Value | None = None,
+    footprints: Sequence[np.ndarray] | None = None,
+) -> tuple[CCDData, np.ndarray]:
     r"""
     Add cosmic rays to a frame.
 

@@ -2,30 +2,34 @@
 """Any number of exposures of the same: what one has and the others have not."""
 
 from collections.abc import Sequence
+from typing import Literal
+
+from astropy.nddata import CCDData
 
 from ccdcr._difference import difference_method
+from ccdcr._typing import Keyword, Region, Saturation, Shift, Value
 
 __all__ = ["cosmicray_stack"]
 
 
 def cosmicray_stack(
-    ccds,
+    ccds: Sequence[CCDData],
     *,
-    shifts=None,
-    method="matched",
-    sigma_peak=None,
-    sigma_tail=None,
-    grow=None,
-    max_size=None,
-    region=None,
-    exclude=None,
-    scale="auto",
-    gain=None,
-    readnoise=None,
-    saturation="auto",
-    replacement="auto",
-    add_keyword=True,
-):
+    shifts: Sequence[Shift] | Literal["auto"] | None = None,
+    method: Literal["matched", "classic"] = "matched",
+    sigma_peak: float | None = None,
+    sigma_tail: float | None = None,
+    grow: int | bool | None = None,
+    max_size: int | None = None,
+    region: Region | None = None,
+    exclude: Region | None = None,
+    scale: float | Literal["auto"] = "auto",
+    gain: Value | None = None,
+    readnoise: Value | None = None,
+    saturation: Saturation = "auto",
+    replacement: Literal["auto", "other", "local"] | None = "auto",
+    add_keyword: Keyword = True,
+) -> list[CCDData]:
     """
     Remove cosmic rays from two or more equivalent exposures by their differences.
 

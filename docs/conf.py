@@ -49,4 +49,5 @@ html_favicon = None
 html_show_sourcelink = False
 automodsumm_inherited_members = False
 numpydoc_xref_param_type = False
+autodoc_typehints = "none"  # the docstrings say it better
 extensions = [name for name in extensions if "inheritance_diagram" not in name]

@@ -443,6 +443,34 @@ class TestResume:
         job = batch.Job("pair", [night / "0a.fits", night / "0b.fits"], outs)
         assert statuses(run([job]) + run([job])) == ["done", "skipped"]
 
+    def test_two_images_in_a_file(self, night, tmp_path):
+        for name in "ab":
+            hdus = [fits.PrimaryHDU()]
+            for k in range(2):
+                with fits.open(night / f"{k}{name}.fits") as source:
+                    hdus.append(fits.ImageHDU(source[0].data, name="SCI", ver=k + 1))
+            fits.HDUList(hdus).writeto(tmp_path / f"{name}.fits")
+        job = batch.Job(
+            "pair",
+            [tmp_path / "a.fits", tmp_path / "b.fits"],
+            [tmp_path / "c.fits", tmp_path / "d.fits"],
+            {"hdu": "all", "unit": "electron"},
+        )
+        reports = files.clean_pair(
+            *job.inputs, tmp_path / "e.fits", tmp_path / "f.fits", **job.options
+        )
+        for status in ("done", "skipped"):
+            (record,) = run([job], thumbnails=True)
+            assert record.status == status
+            for k in range(2):
+                wanted = [report[k].n_cosmicrays for report in reports]
+                assert record.n_cosmicrays[k] == sum(wanted)
+                assert min(wanted) > 0
+                n = sum(report[k].n_pixels for report in reports)
+                assert record.n_pixels[k] == n
+                assert record.fraction[k] == n / (2 * 64 * 80)
+            assert len(record.thumbnails) == 2
+
     def test_an_image_in_an_extension(self, night, tmp_path):
         with fits.open(night / "0a.fits") as hdus:
             image = fits.ImageHDU(hdus[0].data, hdus[0].header, name="SCI")
@@ -499,13 +527,24 @@ class TestDeath:
         assert contents(tmp_path) == left
 
     def test_of_all(self, night, tmp_path):
-        """As without a guard in a script: to go on would only take long."""
-        with (
-            batch.process_pool(2) as executor,
-            pytest.raises(RuntimeError, match="all workers died before they had done"),
-        ):
-            run(pairs(night, tmp_path, 2, region=Deadly()), executor=executor)
+        with batch.process_pool(2) as executor:
+            jobs = pairs(night, tmp_path, 2, region=Deadly())
+            records = run(jobs, executor=executor)
+        assert statuses(records) == ["failed"] * 2
         assert not contents(tmp_path)
+
+    def test_of_those_that_cannot_live(self, night, tmp_path):
+        """In a script without a guard: to go on would only take long."""
+        code = SLOW.replace('__name__ == "__main__"', "True")
+        assert code != SLOW
+        (tmp_path / "script.py").write_text(code)
+        command = [sys.executable, "script.py", night, tmp_path / "out", "9"]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert ended.returncode == 1
+        last = ended.stderr.splitlines()[-1]
+        assert last.startswith("RuntimeError: all workers ended before they had done")
+        assert 'below if __name__ == "__main__"' in last
+        assert not (tmp_path / "out").exists()
 
 
 KILLED = """
@@ -559,7 +598,7 @@ class TestKilled:
         process = python(KILLED, night, tmp_path)
         moments = int(process.communicate(timeout=300)[0])
         assert moments - 1 >= 2 * 2 * 2  # two jobs, two files, written and moved
-        hidden = 0
+        hidden, again = 0, 0
         for moment in range(1, moments):
             found = contents(tmp_path / str(moment))
             assert len(found) > 0
@@ -567,7 +606,7 @@ class TestKilled:
                 assert name.startswith(".") or content == undisturbed[name]
             hidden += any(name.startswith(".") for name in found)
             jobs = pairs(night, tmp_path / str(moment), 2)
-            assert "done" in statuses(run(jobs))
+            again += "done" in statuses(run(jobs))
             now = contents(tmp_path / str(moment))
             assert now == {
                 f"{k}{n}.fits": undisturbed[f"{k}{n}.fits"]
@@ -575,6 +614,7 @@ class TestKilled:
                 for n in "ab"
             }
         assert hidden > 2
+        assert again >= 2 * 2 * 2 - 1  # there is nothing to do after the very last
 
     def test_with_its_workers(self, night, tmp_path, undisturbed):
         """Nobody goes on after the one who gave the orders."""

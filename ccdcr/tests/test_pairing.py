@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
-from astropy.table import Table
 
 from ccdcr import batch
 
@@ -111,7 +110,7 @@ class TestEquivalent:
             {"OBJECT": "M 32"},
             {"FILTER": "R"},
             {"FILTER": None},
-            {"FILTER2": "ND"},
+            {"FILTER2": "grey"},
             {"exposure": 607.0},
             {"exposure": None},
             {"XBINNING": 2},
@@ -311,9 +310,11 @@ class TestArguments:
         collection = pytest.importorskip("ccdproc").ImageFileCollection(night.folder)
         whole = batch.plan(night.folder)
         assert batch.plan(collection) == whole
-        assert batch.plan(reversed(sorted(night.folder.iterdir()))) == whole
+        assert batch.plan(sorted(night.folder.iterdir(), reverse=True)) == whole
         assert batch.plan(str(night.folder)) == whole
-        assert len(batch.plan(collection.filter(exptime=1.0))) == 0
+        night.take("e", exposure=60.0)
+        part = type(collection)(night.folder).filter(exptime=600.0)
+        assert batch.plan(part) == whole
         assert [len(job.inputs) for job in whole] == [2, 2]
 
     def test_where_results_go(self, night, tmp_path):
@@ -355,7 +356,7 @@ class TestPlanFile:
         {},
         {"sigma_peak": 6, "sigma_tail": 2.5},
         {"shift": "auto", "replacement": None, "unit": "adu"},
-        {"region": "[1:20,3:40]", "add_keyword": False, "hdu": "1"},
+        {"region": "[1:20,3:40]", "add_keyword": False, "hdu": "0"},
         {"shift": [-4, 0], "exclude": ["[1:2,3:4]", "[5:6,7:8]"]},
     )
 
@@ -378,48 +379,65 @@ class TestPlanFile:
         night.series("abcd")
         night.take("e", OBJECT="M 32")
         path = night.folder / "plan.ecsv"
-        batch.write_plan(path, batch.plan(night.folder))
-        table = Table.read(path)
-        table["job"][2:4] = 0  # not these
-        table["job"][4], table["method"][4] = 7, "lacosmic"
-        table["output"] = table["output"].astype(object)
-        table["output"][4] = "e_new.fits"
-        table["options"] = ["grow=1; shift=[1, 0]"] * 2 + ["", "", "objlim=4"]
-        table.write(path, overwrite=True)
+        batch.write_plan(path, batch.plan(night.folder, options={"grow": 2}))
+        text = path.read_text().replace("grow=2", '"grow=1; shift=[1, 0]"', 2)
+        text = text.replace("\n2,", "\n0,")  # not these
+        text = text.replace(f"0,,{night.folder}/e.fits,,,", "7,median,e.fits,f.fits,,")
+        path.write_text(text)
         plan = batch.read_plan(path)
-        assert [job.method for job in plan] == ["pair", "lacosmic"]
+        assert [job.method for job in plan] == ["pair", "median"]
         assert plan.jobs[0].options == {"grow": 1, "shift": [1, 0]}
-        assert plan.jobs[1].options == {"objlim": 4}
+        assert plan.jobs[1].outputs == ("f.fits",)
         assert [Path(path).stem for path, _ in plan.left] == ["c", "d"]
 
     @pytest.mark.parametrize(
-        ("column", "row", "value", "text"),
+        ("old", "new", "text"),
         [
-            ("method", 1, "stack", "job 1: method must be the same in all rows"),
-            ("output", 0, "", "job 1: output must be given in all rows of a job"),
-            ("job", 1, 5, "job 1: inputs of method 'pair' must be 2, got 1"),
-            ("options", slice(2), "grow", "job 1: options must be like sigma_peak=6"),
-            ("options", slice(2), "size=3", "job 1: options must be those of .*'size'"),
+            (
+                "1,pair",
+                "1,stack",
+                "job 1: method must be the same in all rows of a job",
+            ),
+            ("a.fits,", "a.fits,,", "not a plan of ccdcr"),
+            ("a_crclean.fits", "", "job 1: output must be given in all rows of a job"),
+            ("1,pair", "5,pair", "job 1: inputs of method 'pair' must be 2, got 1"),
+            ("grow=2", "grow=3", "job 1: options must be the same in all rows of a"),
+            ("method", "methods", "not a plan of ccdcr"),
         ],
     )
-    def test_wrongly(self, night, column, row, value, text):
+    def test_wrongly(self, night, old, new, text, monkeypatch):
         night.series("ab")
-        path = night.folder / "plan.ecsv"
-        batch.write_plan(path, batch.plan(night.folder))
-        table = Table.read(path)
-        if column != "job":
-            table[column] = np.array(table[column].filled(""), dtype=object)
-        table[column][row] = value
-        if column != "job":
-            table[column] = table[column].astype(str)
-        table.write(path, overwrite=True)
+        monkeypatch.chdir(night.folder)
+        paths = "a.fits", "b.fits"
+        plan = batch.plan(paths, options={"grow": 2})
+        batch.write_plan("plan.ecsv", plan)
+        content = Path("plan.ecsv").read_text()
+        assert old in content
+        Path("plan.ecsv").write_text(content.replace(old, new, 1))
         with pytest.raises(ValueError, match=rf"plan\.ecsv: {text}"):
+            batch.read_plan("plan.ecsv")
+
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            (
+                "grow",
+                "job 1: options must be like sigma_peak=6; shift=auto, got 'grow'",
+            ),
+            ("size=3", "job 1: options must be those of .*got 'size'"),
+        ],
+    )
+    def test_options_without_meaning(self, tmp_path, options, text):
+        path = tmp_path / "plan.ecsv"
+        batch.write_plan(path, [batch.Job("pair", ["a", "b"], ["c", "d"], {"grow": 2})])
+        path.write_text(path.read_text().replace("grow=2", options))
+        with pytest.raises(ValueError, match=text):
             batch.read_plan(path)
 
     def test_what_cannot_be_written(self, tmp_path):
         options = {"gain": 2 * u.electron / u.adu}
         job = batch.Job("median", ["a"], ["b"], options)
-        with pytest.raises(ValueError, match="options must be numbers, .*got gain="):
+        with pytest.raises(ValueError, match=r"options must be numbers, .*got gain="):
             batch.write_plan(tmp_path / "plan.ecsv", [job])
         assert not list(tmp_path.iterdir())
 
