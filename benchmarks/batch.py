@@ -3,7 +3,7 @@
 Measure what a night costs: alone, with threads, processes and Dask.
 
 ``python benchmarks/batch.py`` prints a table. Times are those of the clock on the wall,
-so that they mean something only where nothing else runs; ratios are better.
+so that they mean something only where nothing else runs; CPU times are better.
 """
 
 import argparse
@@ -71,9 +71,16 @@ def run(jobs, executor=None):
     assert all(record.status == "done" for record in records)
 
 
-def peak_memory(_=None):
-    """Highest memory of this process so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def usage(_=None):
+    """Of this process so far: its number, CPU seconds, highest memory in MB."""
+    time.sleep(0.1)  # such that each worker is asked
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    highest = spent.ru_maxrss
+    status = Path("/proc/self/status")
+    if status.exists():  # the other one has that of the parent in it
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        highest = int(lines["VmHWM"].split()[0])
+    return os.getpid(), (spent.ru_utime + spent.ru_stime, highest / 1024)
 
 
 def imported(_=None):
@@ -132,10 +139,10 @@ def row(name, seconds, n, base, one=None):
 
 def executors(wanted):
     """Each kind with two workers that have begun, and how to ask for their memory."""
-    yield "2 threads", ThreadPoolExecutor(2), None
+    yield "2 threads", ThreadPoolExecutor(2), lambda: dict([usage()])
     pool = batch.process_pool(2)
     list(pool.map(imported, range(2)))
-    yield "2 processes", pool, lambda: list(pool.map(peak_memory, range(8)))
+    yield "2 processes", pool, lambda: dict(pool.map(usage, range(8)))
     if not wanted:
         return
     from dask.distributed import Client, LocalCluster
@@ -143,7 +150,7 @@ def executors(wanted):
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         client.run(imported)
-        ask = lambda: list(client.run(peak_memory).values())  # noqa: E731
+        ask = lambda: dict(client.run(usage).values())  # noqa: E731
         yield "Dask, 2 workers", client.get_executor(), ask
 
 
@@ -159,15 +166,21 @@ def measure(folder, arguments):
     base = "reading and writing alone", alone
     row("reading and writing alone (CCDData)", alone, n, base)
     row("a loop of files.clean_pair", timed(plain_loop, out, pairs, out), n, base)
+    before = usage()[1][0]
     one = timed(run, out, jobs_of(pairs, out))
     row("run, no executor", one, n, base, one)
-    say("highest memory of this process", peak_memory(), "MB")
-    say("an empty job, no executor", empty_jobs(None, 2000), "ms")
+    spent, memory = usage()[1]
+    say("  CPU time", (spent - before) / n, "s a pair")
+    say("  highest memory", memory, "MB")
+    say("  an empty job", empty_jobs(None, 2000), "ms")
     for name, executor, ask in executors(arguments.dask):
+        before = ask()
         seconds = timed(run, out, jobs_of(pairs, out), executor)
         row(f"run, {name}", seconds, n, base, one)
-        if ask is not None:
-            say("  highest memory of a worker", max(ask()), "MB")
+        after = ask()
+        spent = sum(after[pid][0] - before.get(pid, (0, 0))[0] for pid in after)
+        say("  CPU time", spent / n, "s a pair")
+        say("  highest memory of a worker", max(now[1] for now in after.values()), "MB")
         say("  an empty job", empty_jobs(executor, 2000), "ms")
         executor.shutdown()
     shutil.rmtree(folder / "night")
@@ -187,7 +200,8 @@ def main():
         ratios = overhead(few, folder, arguments.repeat)
         middle = statistics.median(ratios)
         note = f"of the CPU time of a loop; {min(ratios):.3f} to {max(ratios):.3f}"
-        say("\nrun over a plain loop", middle, "x", note)
+        print()
+        say("run over a plain loop", middle, "x", note)
         jobs = jobs_of(few, folder / "again")
         run(jobs)
         skipping = wall(lambda: list(batch.run(jobs))) / len(jobs)
