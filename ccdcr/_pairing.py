@@ -83,7 +83,7 @@ def plan(
 
     Parameters
     ----------
-    paths : path-like, iterable of path-like, or `ccdproc.ImageFileCollection`
+    paths : path-like, iterable of path-like, or ``ccdproc.ImageFileCollection``
         The exposures; of a folder all files whose names end like those of FITS files.
     method : {'pair', 'stack', 'median', 'lacosmic'}, optional
         Pairs of consecutive equivalent exposures; all that are equivalent; or each by
