@@ -13,7 +13,14 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from ccdcr._layout import chips_of
 
-__all__ = ["KEYWORDS", "Exposure", "NotPlanned", "is_fits_name", "look_at"]
+__all__ = [
+    "KEYWORDS",
+    "Exposure",
+    "NotPlanned",
+    "NotReadable",
+    "is_fits_name",
+    "look_at",
+]
 
 #: Keywords whose values must agree for two exposures to be equivalent.
 KEYWORDS = (
@@ -40,6 +47,10 @@ _EPOCH = 40587.0  # MJD of 1970
 
 class NotPlanned(ValueError):  # noqa: N818 - nothing is wrong with some of them
     """Why an exposure is not in a plan."""
+
+
+class NotReadable(NotPlanned):
+    """Why a file is not in a plan that ought to be."""
 
 
 class Exposure(NamedTuple):
@@ -119,9 +130,6 @@ def look_at(path, keywords, calibration, layout):
     name = ", ".join(filter(None, [str(header.get("OBJECT", "")).strip(), *filters]))
     seconds = next((_number(header[key]) for key in _EXPOSURE if key in header), None)
     start = _start(header)
-    if start is None and seconds is None and not any(setup):
-        msg = "the header does not tell what it is"
-        raise NotPlanned(msg)
     return Exposure(path, (*setup, shape), seconds, start, name)
 
 
@@ -139,14 +147,14 @@ def _header(path, layout):
         raise
     except FileNotFoundError:
         msg = "no such file"
-        raise NotPlanned(msg) from None
+        raise NotReadable(msg) from None
     except Exception as error:  # junk has many faces
         text = " ".join(str(error).split()) or type(error).__name__
         own = f"{path}: "
         if text.startswith(own):  # it is one, but not what is wanted
             raise NotPlanned(text.removeprefix(own)) from None
         msg = f"not a readable FITS file ({text})"
-        raise NotPlanned(msg) from None
+        raise NotReadable(msg) from None
 
 
 def _check_length(hdus, index, path):
@@ -157,7 +165,7 @@ def _check_length(hdus, index, path):
     needed, there = place["datLoc"] + hdus[index].size, os.path.getsize(path)
     if there < needed:
         msg = f"not a complete FITS file ({there} of at least {needed} bytes)"
-        raise NotPlanned(msg)
+        raise NotReadable(msg)
 
 
 def _plain(value):

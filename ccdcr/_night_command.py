@@ -189,7 +189,7 @@ def _work(plan, options):
         # what was running has been finished, but could not say so
         _tell(f"{why}; jobs that are not in the log: {left}; run it again to go on")
         return _INTERRUPTED if isinstance(stop, KeyboardInterrupt) else _FAILED
-    failed = any(record.status == "failed" for record in records)
+    failed = plan.unreadable or any(record.status == "failed" for record in records)
     return _FAILED if failed else _DONE
 
 

@@ -113,13 +113,21 @@ def tell(records, plan):
     warned = sum(bool(record.warnings) for record in records)
     if warned:
         print(f"with warnings: {warned} (they are in the log)")
-    for path, why in plan.left[:_SHOWN]:
-        print(f"left out: {path}: {why}")
-    if len(plan.left) > _SHOWN:
-        print(f"left out: {len(plan.left) - _SHOWN} more (--dry-run lists them)")
+    _tell_what_is_left(plan)
     for record in records:
         if record.status == "failed":
             print(f"ccdcr: {record.message}", file=sys.stderr)
+
+
+def _tell_what_is_left(plan):
+    left = [(path, why) for path, why in plan.left if path not in plan.unreadable]
+    for path, why in left[:_SHOWN]:
+        print(f"left out: {path}: {why}")
+    if len(left) > _SHOWN:
+        print(f"left out: {len(left) - _SHOWN} more (--dry-run lists them)")
+    for path, why in plan.left:
+        if path in plan.unreadable:
+            print(f"ccdcr: {path}: {why}", file=sys.stderr)
 
 
 def _table(records):

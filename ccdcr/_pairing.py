@@ -10,7 +10,7 @@ from typing import Any
 
 from astropy import units as u
 
-from ccdcr._headers import KEYWORDS, NotPlanned, is_fits_name, look_at
+from ccdcr._headers import KEYWORDS, NotPlanned, NotReadable, is_fits_name, look_at
 from ccdcr._jobs import FILE_OPTIONS, METHODS, Job, option_names
 from ccdcr._layout import Layout
 from ccdcr._typing import PathLike, Value
@@ -35,10 +35,13 @@ class Plan:
         What is to be done.
     left : list of tuple of str, optional
         Path of each file that is left out, and why.
+    unreadable : list of str, optional
+        Which of these are no complete FITS files.
     """
 
     jobs: list[Job]
     left: list[tuple[str, str]] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
     def __iter__(self):
         return iter(self.jobs)
@@ -132,7 +135,7 @@ def plan(
     chips, and left out of pairs and stacks, if no keyword tells them apart.
 
     Of an odd number, the last three are a stack, so that none is alone; if the options
-    hold a shift of a pair other than ``'auto'``, the last one is left out instead.
+    hold a shift or a scale other than ``'auto'``, the last one is left out instead.
 
     Results of ccdcr are left out, and so is what cannot be read. To combine many bias,
     dark or flat frames with clipping removes their cosmic rays better.
@@ -148,12 +151,16 @@ def plan(
     options = {} if options is None else options
     keywords = _check(method, single, keywords, max_stack, options)
     gap, layout = _seconds(max_gap), Layout.split(dict(options))
-    exposures, left = [], []
+    exposures, left, unreadable = [], [], []
     for path in _files(paths):
         try:
-            exposures.append(look_at(path, keywords, calibration, layout))
+            one = look_at(path, keywords, calibration, layout)
+            _check_known(one, method)
+            exposures.append(one)
         except NotPlanned as reason:
             left.append((path, str(reason)))
+            if isinstance(reason, NotReadable):
+                unreadable.append(path)
     planned = []
     for group in _groups(exposures, gap):
         group, twins = _apart(group) if method in ("pair", "stack") else (group, [])
@@ -167,7 +174,16 @@ def plan(
                 planned.append((_order(part[0]), job))
     jobs = [job for _, job in sorted(planned, key=lambda one: one[0])]
     _check_names(jobs)
-    return Plan(jobs, sorted(left))
+    return Plan(jobs, sorted(left), unreadable)
+
+
+def _check_known(exposure, method):
+    """Refuse to take what says nothing for equivalent to what says nothing."""
+    *setup, _ = exposure.setup
+    known = any(setup) or exposure.start is not None or exposure.exposure is not None
+    if method in ("pair", "stack") and not known:
+        msg = "the header does not tell what it is"
+        raise NotPlanned(msg)
 
 
 def _check(method, single, keywords, max_stack, options):
@@ -282,6 +298,8 @@ def _stack_options(options):
         options["shifts"] = shift
     elif shift is not None and tuple(shift) != (0, 0):
         return None
+    if not isinstance(options.get("scale", "auto"), str):
+        return None  # it is that of two exposures
     return None if options.get("method") == "classic" else options
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
+from astropy.nddata import CCDData, NDUncertainty
 
 import ccdcr
 from ccdcr import files
@@ -143,6 +144,11 @@ def _plain(value):
         return sorted([str(key), _plain(item)] for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if isinstance(value, CCDData):
+        parts = value.data, value.mask, value.unit, value.uncertainty
+        return [_plain(part) for part in parts]
+    if isinstance(value, NDUncertainty):
+        return [type(value).__name__, _plain(value.array), _plain(value.unit)]
     if isinstance(value, u.UnitBase):
         return value.to_string()
     if isinstance(value, u.Quantity):

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.nddata import CCDData
 from astropy.table import QTable
 
 from ccdcr import batch, files, simulate
@@ -477,6 +478,16 @@ class TestResume:
             fits.HDUList([fits.PrimaryHDU(), image]).writeto(tmp_path / "a.fits")
         job = batch.Job("median", [tmp_path / "a.fits"], [tmp_path / "b.fits"])
         assert statuses(run([job]) + run([job])) == ["done", "skipped"]
+
+    def test_the_stamp_knows_models(self):
+        """Large arrays, of which a text shows a part only."""
+        models = [np.zeros((100, 100)) for _ in range(3)]
+        models[1][50, 50] = 1
+        stamps = [
+            stamp_of(batch.Job("median", ["a"], ["o"], {"reference": model}))
+            for model in (CCDData(model, unit="adu") for model in models)
+        ]
+        assert stamps[0] == stamps[2] != stamps[1]
 
     def test_the_stamp_knows_no_machine(self):
         def stamp(folder="x", name="a.fits", **options):

@@ -70,6 +70,20 @@ def test_a_night(capsys):
     assert not list(Path("clean").glob(".*"))  # what was not yet complete
 
 
+def test_what_cannot_be_read_has_failed(capsys):
+    """Others go on; the exit status says so."""
+    Path("night/junk.fits").write_bytes(b"junk" * 1000)
+    whole = Path("night/b.fits").read_bytes()
+    Path("night/cut.fits").write_bytes(whole[:4000])
+    status, out, err = run(NIGHT, capsys)
+    assert status == 1
+    assert "3 done, 0 skipped, 0 failed" in out.splitlines()
+    first, second = err.splitlines()
+    assert first.startswith("ccdcr: night/cut.fits: not a complete FITS file")
+    assert second.startswith("ccdcr: night/junk.fits: not a readable FITS file")
+    assert "junk" not in out
+
+
 def test_results_do_not_depend_on_who_works(capsys):
     assert run(NIGHT, capsys)[0] == 0
     assert run(f"{NIGHT}2 --jobs 2", capsys)[0] == 0

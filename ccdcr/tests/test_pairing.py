@@ -95,7 +95,9 @@ class TestPairs:
         (job,) = batch.plan(night.folder, options={"shift": (0, 0), "grow": 2})
         assert job.options == {"grow": 2}
 
-    @pytest.mark.parametrize("options", [{"shift": (-4, 0)}, {"method": "classic"}])
+    @pytest.mark.parametrize(
+        "options", [{"shift": (-4, 0)}, {"scale": 1.5}, {"method": "classic"}]
+    )
     def test_what_has_no_meaning_for_three(self, night, options):
         night.series("abc")
         jobs, left = night.names(options=options)
@@ -286,6 +288,11 @@ class TestLeftOut:
         assert left.pop("table") == "no two-dimensional image in the file"
         assert left.pop("bare") == "the header does not tell what it is"
         assert not left
+        names = [Path(name).name for name in batch.plan(night.folder).unreadable]
+        assert names == ["cut.fits", "empty.fits", "junk.fits.gz"]
+        # what is cleaned by itself need not be known
+        alone = batch.plan(night.folder, method="median")
+        assert any(job.inputs[0].endswith("bare.fits") for job in alone)
 
 
 class TestArguments:
