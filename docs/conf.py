@@ -77,7 +77,9 @@ def draw_tutorials(app):
             failed, _ = doctest.testfile(str(page), False, optionflags=options)
             for drawn in sorted(Path(folder).glob("*.png")):
                 with Image.open(drawn) as picture:  # few colours: small files
-                    few = picture.convert("RGB").quantize(48, dither=0)
+                    few = picture.convert("RGB").quantize(
+                        64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+                    )
                 few.save(figures / drawn.name, optimize=True)
         if failed:
             msg = f"{page.name}: {failed} examples do not give what is printed there"

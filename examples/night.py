@@ -15,7 +15,7 @@ import ccdproc
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.nddata import CCDData, StdDevUncertainty
+from astropy.nddata import StdDevUncertainty
 from astropy.stats import mad_std
 
 import ccdcr
@@ -94,7 +94,9 @@ def reduce_frames(folder):
     dark = ccdproc.combine(darks, **CLIPPING)
     dark.uncertainty = None
     flats = [
-        ccdproc.subtract_dark(ccdproc.subtract_bias(ccd, bias), dark, scale=True, **times)
+        ccdproc.subtract_dark(
+            ccdproc.subtract_bias(ccd, bias), dark, scale=True, **times
+        )
         for ccd in each("FLAT")
     ]
     flat = ccdproc.combine(flats, scale=lambda data: 1 / np.median(data), **CLIPPING)

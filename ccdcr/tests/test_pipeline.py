@@ -55,7 +55,7 @@ def test_frames_are_in_electrons_with_errors(taken):
 
 
 def test_the_combined_image_is_right(night, taken):
-    _, truth, noise, frames, cleaned = taken
+    _, truth, noise, _, cleaned = taken
     combined = night.combine(cleaned)
     left, off = wrong(night, combined, taken)
     assert left <= 5
