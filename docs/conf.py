@@ -76,10 +76,9 @@ def draw_tutorials(app):
         ):
             failed, _ = doctest.testfile(str(page), False, optionflags=options)
             for drawn in sorted(Path(folder).glob("*.png")):
-                with Image.open(drawn) as picture:  # few colours: small files
-                    few = picture.convert("RGB").quantize(
-                        64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-                    )
+                with Image.open(drawn) as picture:  # 31 levels a colour: small files
+                    few = picture.convert("RGB").point(lambda v: round(v / 8.5) * 8.5)
+                few = few.quantize(method=Image.Quantize.MAXCOVERAGE, dither=0)
                 few.save(figures / drawn.name, optimize=True)
         if failed:
             msg = f"{page.name}: {failed} examples do not give what is printed there"
