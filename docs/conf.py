@@ -1,9 +1,16 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Configuration of the documentation."""
 
+import contextlib
 import datetime
+import doctest
 import os
+import tempfile
+from pathlib import Path
 
+import matplotlib as mpl
+from PIL import Image
+from sphinx.errors import ExtensionError
 from sphinx_astropy.conf.v3 import *  # noqa: F403
 from sphinx_astropy.conf.v3 import exclude_patterns, extensions
 
@@ -51,3 +58,34 @@ automodsumm_inherited_members = False
 numpydoc_xref_param_type = False
 autodoc_typehints = "none"  # the docstrings say it better
 extensions = [name for name in extensions if "inheritance_diagram" not in name]
+
+
+def draw_tutorials(app):
+    """Run the code of the tutorials; what they draw goes where the pages want it."""
+    if app.builder.name == "linkcheck":
+        return
+    pages = Path(app.srcdir) / "tutorials"
+    figures = pages / "figures"
+    figures.mkdir(exist_ok=True)
+    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    look = {"backend": "agg", "savefig.dpi": 80, "figure.max_open_warning": 0}
+    for page in sorted(pages.glob("*.rst")):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.chdir(folder),
+            mpl.rc_context(look),
+        ):
+            failed, _ = doctest.testfile(str(page), False, optionflags=options)
+            for drawn in sorted(Path(folder).glob("*.png")):
+                with Image.open(drawn) as picture:  # 31 levels a colour: small files
+                    few = picture.convert("RGB").point(lambda v: round(v / 8.5) * 8.5)
+                few = few.quantize(method=Image.Quantize.MAXCOVERAGE, dither=0)
+                few.save(figures / drawn.name, optimize=True)
+        if failed:
+            msg = f"{page.name}: {failed} examples do not give what is printed there"
+            raise ExtensionError(msg)
+
+
+def setup(app):
+    """Tell Sphinx what to do before it reads the pages."""
+    app.connect("builder-inited", draw_tutorials)
