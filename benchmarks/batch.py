@@ -147,7 +147,7 @@ def executors(wanted):
         return
     from dask.distributed import Client, LocalCluster
 
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         client.run(imported)
         ask = lambda: dict(client.run(usage).values())  # noqa: E731

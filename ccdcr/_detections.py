@@ -169,10 +169,10 @@ def _reasons(parts, before, others, alone, shape):
     reasons = np.full(rays.n + left.n, "", dtype="U13")
     if rays.n:
         reasons[negative_cores(before, rays)] = "negative core"
-        if others.get("dark") is not None:
-            reasons[hot_pixels(others["dark"], before, rays)] = "hot pixel"
         if others.get("previous") is not None:
             reasons[persistent(others["previous"], removed, rays)] = "persistence"
+        if others.get("dark") is not None:  # a hot pixel is bright in all frames
+            reasons[hot_pixels(others["dark"], before, rays)] = "hot pixel"
     reasons[rays.n :] = alone
     if alone == "line" and left.n:
         y, x = np.divmod(left.at, shape[1])

@@ -100,8 +100,9 @@ def cosmicray_report(
     below all that are around, which a hot pixel leaves when a dark is subtracted
     that has too much of it; sigma is that of the pixel, and at least the scatter of
     neighbouring pixels, of a large frame on sixteen of its rows), ``persistence``
-    (where most was removed ``previous`` is 100 sigma above its median). If more than
-    one is true the last of these is given.
+    (where most was removed ``previous``, which must be reduced like the frame, is 100
+    sigma above its median). If more than one is true it is ``hot pixel``, or else
+    ``persistence``.
 
     Examples
     --------
@@ -338,9 +339,7 @@ class CosmicRayReport:
         doubts = columns["suspect"][:n]
         for word, count in zip(*np.unique(doubts, return_counts=True), strict=True):
             if word:
-                text += f"; {count} may be " + (
-                    f"a {word}" if count == 1 else f"{word}s"
-                )
+                text += f"; {count} may be {_some(word, count)}"
         kinds = [
             (np.count_nonzero(columns["kind"][:n] == kind), kind) for kind in KINDS
         ]
@@ -348,6 +347,12 @@ class CosmicRayReport:
         if self.rate is not None:
             more.append(f"{self.rate.to_value('1 / (cm2 min)'):.2g} per cm2 and minute")
         return text + ("\n" + ", ".join(more) if more else "")
+
+
+def _some(word, n):
+    if word == "persistence":
+        return word
+    return f"a {word}" if n == 1 else f"{word}s"
 
 
 def _count(n, word):

@@ -69,7 +69,7 @@ def cluster():
     dask = pytest.importorskip("dask")
     distributed = pytest.importorskip("distributed")
     dask.config.set({"distributed.scheduler.allowed-failures": 0})
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with (
         distributed.LocalCluster(**options, silence_logs=logging.CRITICAL) as workers,
         distributed.Client(workers) as client,
