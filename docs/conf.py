@@ -50,3 +50,10 @@ html_show_sourcelink = False
 automodsumm_inherited_members = False
 numpydoc_xref_param_type = False
 extensions = [name for name in extensions if "inheritance_diagram" not in name]
+
+# the pictures of the stages: images/stages.py
+plot_formats = [("png", 100)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_rcparams = {"savefig.bbox": None}
+plot_apply_rcparams = True
