@@ -42,9 +42,11 @@ html_title = f"ccdcr {release}"
 html_theme_options = {
     "logo": {"text": "ccdcr"},
     "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 4,
 }
 html_sidebars = {"**": []}  # the top bar has the pages, the right side the sections
-html_static_path = []
+html_static_path = ["_static"]
+html_css_files = ["ccdcr.css"]
 html_favicon = None
 html_show_sourcelink = False
 automodsumm_inherited_members = False

@@ -51,10 +51,11 @@ def pair():
     scene = simulate.imaging_scene(
         rng=5,
         shape=(200, 200),
-        seeing=[3.0, 4.0],
-        n_stars=150,
+        seeing=[3.0, 4.5],
+        n_stars=400,
+        n_galaxies=10,
         n_saturated=0,
-        n_hits=70,
+        n_hits=50,
     )
     first, second = scene.exposures
     for ccd in scene.exposures:  # bad columns, for the eye
@@ -86,6 +87,7 @@ def pair():
             ("8  after cleaning", after.data, look),
         ],
         columns=3,
+        part=np.s_[40:160, 40:160],
     )
 
 
