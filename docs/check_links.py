@@ -19,7 +19,7 @@ class Page(HTMLParser):
         self.links, self.anchors = set(), set()
         self.feed(path.read_text(encoding="utf-8"))
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, _tag, attrs):
         """Collect what is linked to, shown or named."""
         attributes = dict(attrs)
         self.anchors |= {attributes.get("id"), attributes.get("name")}
@@ -40,9 +40,10 @@ def broken(folder):
     sentences : list of str
         One for each.
     """
-    pages = {path.resolve(): Page(path) for path in Path(folder).rglob("*.html")}
+    files = sorted(Path(folder).resolve().rglob("*.html"))
+    pages = {path: Page(path) for path in files if "_static" not in path.parts}
     sentences = []
-    for path, page in sorted(pages.items()):
+    for path, page in pages.items():
         for link in sorted(page.links):
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
@@ -51,9 +52,10 @@ def broken(folder):
             target = target if parts.path else path
             if not target.exists():
                 sentences.append(f"{path.name}: {link}: no such file")
-            elif parts.fragment and target in pages:
-                if unquote(parts.fragment) not in pages[target].anchors:
-                    sentences.append(f"{path.name}: {link}: no such place")
+                continue
+            anchors = pages[target].anchors if target in pages else {""}
+            if unquote(parts.fragment) not in anchors | {""}:
+                sentences.append(f"{path.name}: {link}: no such place")
     return sentences if pages else [f"{folder}: no pages"]
 
 
