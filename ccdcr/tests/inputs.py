@@ -228,10 +228,10 @@ def fringed(seed, period=20.0):
     return twice((light + fringes, light + 1.1 * fringes), seed, sources=sources)
 
 
-def rotated(seed):
-    """The field has turned by half a degree between the exposures."""
+def rotated(seed, degrees=0.5):
+    """The field has turned between the exposures."""
     light, sources = field_of(seed)
-    turned = ndimage.rotate(light, 0.5, reshape=False, order=3, mode="nearest")
+    turned = ndimage.rotate(light, degrees, reshape=False, order=3, mode="nearest")
     return twice((light, turned), seed, sources=sources)
 
 

@@ -216,6 +216,27 @@ def test_undersampled_what_has_changed_is_removed(flux):
     assert not told
 
 
+@pytest.mark.parametrize(("fwhm", "stays"), [(1.5, False), (2.5, True), (3.0, True)])
+def test_what_is_in_one_exposure_of_a_stack(fwhm, stays):
+    light, _ = inputs.field_of(6, seeing=fwhm, n_stars=60, n_galaxies=0)
+    lights = inputs.star(light, 118.3, 113.8, 30000, fwhm), light, light
+    exposures = [
+        inputs.expose(one, 40 + k, n_hits=15)[0] for k, one in enumerate(lights)
+    ]
+    after = ccdcr.cosmicray_stack(exposures)[0]
+    part = np.s_[110:127, 106:123]
+    lost = (exposures[0].data[part] - after.data[part]).sum() / 30000
+    assert lost == 0 if stays else lost > 0.9
+    assert np.any(after.flags[part] & 32) == stays
+
+
+def test_a_field_that_has_turned_too_far_is_told_of():
+    _, score, told = inputs.clean(inputs.rotated(1, 1.0), "pair")
+    assert score.completeness_sources < 0.8
+    assert score.flux_changed < 0.1
+    assert any("sources do not match" in words for words in told)
+
+
 def trail(fwhm, peak=1000.0, reach=np.inf):
     light, _ = inputs.field_of(7, seeing=fwhm, n_stars=60, n_galaxies=0)
     y, x = np.indices(inputs.SHAPE)
