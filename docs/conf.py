@@ -49,15 +49,24 @@ html_title = f"ccdcr {release}"
 html_theme_options = {
     "logo": {"text": "ccdcr"},
     "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 4,
 }
 html_sidebars = {"**": []}  # the top bar has the pages, the right side the sections
-html_static_path = []
+html_static_path = ["_static"]
+html_css_files = ["ccdcr.css"]
 html_favicon = None
 html_show_sourcelink = False
 automodsumm_inherited_members = False
 numpydoc_xref_param_type = False
 autodoc_typehints = "none"  # the docstrings say it better
 extensions = [name for name in extensions if "inheritance_diagram" not in name]
+
+# the pictures of the stages: images/stages.py
+plot_formats = [("png", 100)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_rcparams = {"savefig.bbox": None}
+plot_apply_rcparams = True
 
 
 def draw_tutorials(app):

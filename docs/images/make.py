@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import stages
 from astropy.io import fits
 from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.visualization import (
@@ -160,6 +161,14 @@ def median():
     figure.savefig(HERE / "median.png", dpi=100, metadata={"Software": None})
 
 
+def landing():
+    """The picture of the first page, which the README shows, too."""
+    from matplotlib import pyplot
+
+    stages.landing()
+    pyplot.savefig(HERE / "landing.png", dpi=100, metadata={"Software": None})
+
+
 def _save(figure, name):
     figure.savefig(HERE / name, dpi=80, metadata={"Software": None})
 
@@ -261,6 +270,7 @@ if __name__ == "__main__":
     parser.add_argument("--real", metavar="FOLDER", help="where real frames are")
     real = parser.parse_args().real
     from_demo()
+    landing()
     matched()
     median()
     page()
