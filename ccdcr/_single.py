@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _FACTORS = 1 / 3, 3.0  # of the scatter over the noise, that need no warning
+_BIASED = 0.6  # below which a bias is in what was taken for light
 _NO_SKY = 1.3, 3.0  # such factors, and sigma of a median of zero, if a sky is gone
 _MISFIT = 2.0  # of lines and traces, likewise
 _NARROW = 4.0  # least contrast from which on the user should know
@@ -167,11 +168,13 @@ def _scatter_over_noise(data, unit, noise, usable):
 
 
 def _caution_of_noise(factor, words):
-    if _FACTORS[0] <= factor <= _FACTORS[1]:
+    biased = factor < _BIASED and words.startswith("gain")
+    if _FACTORS[0] <= factor <= _FACTORS[1] and not biased:
         return {}
+    hint = " (is a bias left in it?)" if biased else ""
     return {
-        "noise": f"the frame scatters {factor:.2f} times as much as {words}: what is "
-        "found and the new uncertainties may be wrong"
+        "noise": f"the frame scatters {factor:.2f} times as much as {words}{hint}: "
+        "what is found and the new uncertainties may be wrong"
     }
 
 

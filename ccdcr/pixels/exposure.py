@@ -12,6 +12,8 @@ from ccdcr.pixels.photometry import expected_variance, photon_slope
 
 __all__ = ["Exposure", "exposure"]
 
+_DEAD = 6.0, 2.0  # sigma below all that is around, of the darkest and their rims
+
 
 class Exposure(NamedTuple):
     """One exposure, with plausible values where it is not usable."""
@@ -31,6 +33,49 @@ class Exposure(NamedTuple):
     def smooth(self, y, x):
         """Median of 5 x 5 around some pixels."""
         return median_around(self.image, (5, 5), y, x)
+
+    def without(self, at):
+        """
+        Do not use some pixels, which get plausible values.
+
+        Parameters
+        ----------
+        at : 1D int `~numpy.ndarray`
+            Their places in the flat image.
+
+        Returns
+        -------
+        exposure : Exposure
+            Another one.
+        """
+        image, variance, usable = (array.copy() for array in self[:3])
+        image.ravel()[at] = self.smooth(*np.divmod(at, image.shape[1]))
+        variance.ravel()[at] = np.maximum(variance.ravel()[at], self.typical)
+        usable.ravel()[at] = False
+        return self._replace(image=image, variance=variance, usable=usable)
+
+    def darkness(self, y, x, factor):
+        """
+        Tell whether pixels are far below the sky and all that is around.
+
+        No light is so dark.
+
+        Parameters
+        ----------
+        y, x : 1D int `~numpy.ndarray`
+            The pixels.
+        factor : float
+            Scatter over noise.
+
+        Returns
+        -------
+        dead, dim : 1D bool `~numpy.ndarray`
+            Whether they are, and whether they would be beside such a pixel.
+        """
+        noise = np.maximum(self.variance[y, x], self.typical)  # theirs may be none
+        depth = np.minimum(self.smooth(y, x), self.sky.at(y, x)) - self.image[y, x]
+        depth /= factor * np.sqrt(noise)
+        return tuple(depth > limit for limit in _DEAD)
 
     def noise(self, y, x, seen):
         """

@@ -87,6 +87,8 @@ def match(exposures, parts, sigmas, scales, grow):
     rays = [np.zeros(one.image.shape, dtype=bool) for one in exposures]
     for final in (False, True):
         views, candidates = _views(exposures, parts, scales, rays, sigmas, final=final)
+        if not final:
+            exposures = _without_dead(exposures, views, candidates)
         found = [
             _peaks_and_tails(one, view, rays, at, sigmas)
             for one, view, at in zip(exposures, views, candidates, strict=True)
@@ -174,6 +176,32 @@ def _views(exposures, parts, scales, known, sigmas, *, final):
     return views, candidates
 
 
+def _without_dead(exposures, views, candidates):
+    """
+    Do not ask pixels again that are far too low.
+
+    Beside them, what another exposure shows would pass for a cosmic ray.
+    """
+    dead = [[] for _ in exposures]
+    for one, view, at in zip(exposures, views, candidates, strict=True):
+        y, x = np.divmod(at, one.image.shape[1])
+        for other, seen in view.items():
+            inside = seen.inside(y, x)[1]
+            place = tuple(
+                k + part.start for k, part in zip(inside, seen.its, strict=True)
+            )
+            dark, dim = exposures[other].darkness(*place, seen.compared.scatter.factor)
+            if dark.any():
+                shape = exposures[other].image.shape
+                flat = np.ravel_multi_index(place, shape)
+                both = (image_of(mask, flat, shape) for mask in (dark, dim))
+                dead[other].append(np.flatnonzero(_connected(*both)))
+    return [
+        one.without(np.unique(np.concatenate(at))) if at else one
+        for one, at in zip(exposures, dead, strict=True)
+    ]
+
+
 def _peaks_and_tails(exposure, view, known, at, sigmas):
     """Where the others agree; tails as far as they are connected with a peak."""
     shape = exposure.image.shape
@@ -181,10 +209,14 @@ def _peaks_and_tails(exposure, view, known, at, sigmas):
         return np.zeros(shape, dtype=bool), 0
     pulls = significance(exposure, view, known, *np.divmod(at, shape[1]))
     peak, tail = (image_of(pulls > limit, at, shape) for limit in sigmas)
+    return _connected(peak, tail), count_groups(peak)
+
+
+def _connected(peak, tail):
     found = peak
     for _ in range(_REACH):
         found = dilated(found) & tail | peak
-    return found, count_groups(peak)
+    return found
 
 
 def _add_hits_in_both(views, rays):

@@ -8,6 +8,7 @@ from astropy.nddata import CCDData, StdDevUncertainty
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
+import ccdcr
 from ccdcr import CosmicRayWarning, cosmicray_pair, cosmicray_stack, simulate
 from ccdcr.pixels import coincident, compare, matched, photometry
 from ccdcr.pixels.difference import overlap
@@ -537,3 +538,37 @@ def scene_of_lines():
         noise = StdDevUncertainty(np.sqrt(data.clip(1)))
         ccds.append(CCDData(data, unit="electron", uncertainty=noise))
     return ccds, light > 300
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (-4, 0)])
+def test_dead_pixels_of_the_other_are_no_cosmic_rays(shift):
+    """Nobody masked them; good pixels must not be replaced by what they show."""
+    rng = np.random.default_rng(1)
+    first, second = (rng.normal(300, 10, (120, 120)) for _ in range(2))
+    first[60, 60] += 2000
+    at = rng.integers(10, 110, (20, 2))
+    second[tuple(at.T)] = 0
+    second[90, 30:40] -= 1500
+    second[80, 80], first[80 + shift[0], 80] = 0, 2300  # a hit where the other is dead
+    frames = [frame(data, "std", sigma=10.0) for data in (first, second)]
+    cleaned = ccdcr.cosmicray_pair(*frames, shift=shift, grow=0)
+    found = ccdcr.cosmicray_report(cleaned[0], frames[0])
+    assert found.n_cosmicrays == 1
+    assert found.mask[60, 60]
+    assert cleaned[0].data.min() == first.min()
+    y, x = at.T
+    assert (cleaned[0].flags[y + shift[0], x] & 16).all()  # not examined
+    assert ccdcr.cosmicray_report(cleaned[1], frames[1]).n_pixels == 0
+    assert cleaned[1].data.min() == second.min()
+
+
+def test_a_dark_lane_is_not_dead():
+    """Between bright lines all is below the level around; hits there are found."""
+    rng = np.random.default_rng(2)
+    light = np.full((100, 120), 1000.0)
+    light[:, 57:63] = 100
+    data = [rng.normal(light, np.sqrt(light)) for _ in range(2)]
+    data[0][50, 60] += 800
+    frames = [frame(image, "std", sigma=30.0) for image in data]
+    cleaned, _ = ccdcr.cosmicray_pair(*frames)
+    assert ccdcr.cosmicray_report(cleaned, frames[0]).mask[50, 60]
