@@ -16,7 +16,7 @@ from astropy.nddata import CCDData
 
 from ccdcr._ccd import FLAGS, OTHER_FLAGS
 from ccdcr._fits import check_source
-from ccdcr._fits_header import header_of
+from ccdcr._fits_header import for_card, header_of
 from ccdcr._layout import MARK
 
 __all__ = ["Result", "check_targets", "write_all"]
@@ -144,7 +144,7 @@ def _write(source, results, target, name, layout, stamp):
     try:
         new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(new, "wb") as file:
-            if target.suffix == ".gz":
+            if target.suffix.lower() == ".gz":
                 with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream:
                     _put_together(source, results, target, stream, layout, stamp)
             else:
@@ -159,7 +159,7 @@ def _write(source, results, target, name, layout, stamp):
 
 def _put_together(source, results, target, stream, layout, stamp):
     """Write the extensions of the source, cleaned images in place of their own."""
-    packed = target.suffix == ".fz"
+    packed = target.suffix.lower() == ".fz"
     new, added = {}, []
     for result in results:
         chip, planes = result.chip, _planes(source, result, layout)
@@ -181,7 +181,7 @@ def _put_together(source, results, target, stream, layout, stamp):
             extension = hdu.name if name is None else name
             stream.write(_rendered(data, header, extension, index, packed))
         elif index == 0 and "FILENAME" in hdu.header:
-            stream.write(_renamed(hdu, target.name))
+            stream.write(_renamed(source.stored(index), target.name))
         else:
             source.copy(index, stream)
     for name, data, cards in added:
@@ -299,9 +299,8 @@ def _bytes(hdu):
 
 
 def _renamed(hdu, name):
-    """Bytes of a primary extension whose card says how the file is called."""
-    hdu = hdu.copy()
-    hdu.header["FILENAME"] = name
+    """Bytes of a primary extension as stored, whose card names the new file."""
+    hdu.header["FILENAME"] = for_card(name)
     if "CHECKSUM" in hdu.header:
         hdu.add_checksum(when=hdu.header.comments["CHECKSUM"])
     return _bytes(hdu)

@@ -219,15 +219,22 @@ def _planes(hdus, layout, science, place, version, own):
     names[layout.hdu_dq.upper()] = "DQ"
     found = {}
     for name, role in names.items():  # of noise the first of its names is the last here
-        for index, hdu in enumerate(hdus):
-            if hdu.name != name or not hdu.is_image or index == science[place]:
-                continue
-            same = hdu.ver == version
-            if not (own or name in _OURS):
-                same = science[place] < index < last
-            if same or alone:
-                found[role] = index
-                break
+        those = [
+            index
+            for index, hdu in enumerate(hdus)
+            if hdu.name == name and hdu.is_image and index != science[place]
+        ]
+        told = own or (
+            name in _OURS and len({hdus[index].ver for index in those}) == len(those)
+        )
+        if told and not alone:
+            those = [index for index in those if hdus[index].ver == version]
+        elif len(those) == len(science):  # each has one, wherever they are
+            those = [those[place]]
+        elif not alone:
+            those = [index for index in those if science[place] < index < last]
+        if those:
+            found[role] = those[0]
     return found
 
 
