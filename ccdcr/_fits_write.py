@@ -21,6 +21,8 @@ from ccdcr._layout import MARK
 
 __all__ = ["Result", "check_targets", "write_all"]
 
+_GZIP = b"\x1f\x8b"  # how what it made begins
+
 _log = logging.getLogger(__name__)
 
 
@@ -283,11 +285,26 @@ def _packed(data, header, name):
         "quantize_level": 0,
     }
     hdu = fits.CompImageHDU(np.ascontiguousarray(data), header, name or None, **kind)
-    stream = io.BytesIO(b"".join((_bytes(fits.PrimaryHDU()), _bytes(hdu))))
+    content = bytearray(b"".join((_bytes(fits.PrimaryHDU()), _bytes(hdu))))
     # the table that it becomes has the checksum that the file needs
-    with fits.open(stream, disable_image_compression=True) as hdus:
+    with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
+        _without_times(content, hdus[1])
+    with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
         hdus[1].add_checksum(when=MARK)
         return _bytes(hdus[1])
+
+
+def _without_times(content, hdu):
+    """Tiles say when they were compressed, as gzip does; ours do not."""
+    place, header = hdu.fileinfo(), hdu.header
+    heap = header.get("THEAP", header["NAXIS1"] * header["NAXIS2"]) + place["datLoc"]
+    rows = hdu.data.view(np.ndarray)
+    for name in rows.dtype.names:
+        if rows[name].ndim == 1:  # not lengths of tiles and where they are
+            continue
+        for start in heap + rows[name][:, 1].astype(int):
+            if content[start : start + 2] == _GZIP:
+                content[start + 4 : start + 8] = bytes(4)
 
 
 def _bytes(hdu):

@@ -169,7 +169,9 @@ def _plain_object(value):
     if isinstance(value, np.ma.MaskedArray):
         return [_plain(np.ma.getdata(value)), _plain(np.ma.getmaskarray(value))]
     if isinstance(value, np.ndarray):
-        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        # on the way to a process frames may change the order of their bytes
+        value = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+        digest = hashlib.sha256(value.tobytes()).hexdigest()
         return [value.dtype.str, list(value.shape), digest]
     return repr(value)
 

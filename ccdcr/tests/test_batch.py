@@ -522,6 +522,8 @@ class TestResume:
         frames[3].mask = np.zeros((1500, 20), bool)
         assert len({stamp(reference=one) for one in frames}) == 4
         assert stamp(reference=frames[0]) == stamp(reference=frames[0].copy())
+        swapped = frame(np.zeros((1500, 20)), "std", dtype=">f8")
+        assert stamp(reference=swapped) == stamp(reference=frames[0])  # on the wire
         arrays = [np.ma.masked_equal(np.arange(4.0).reshape(2, 2), k) for k in (1, 2)]
         assert len({stamp(reference=one) for one in arrays}) == 2
 

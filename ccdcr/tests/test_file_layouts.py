@@ -561,6 +561,16 @@ class TestCompressed:
         again = files.read(tmp_path / "b.fits.fz")
         assert_array_equal(again.data, wanted.data)
 
+    def test_the_same_bytes_at_any_time(self, tmp_path, monkeypatch):
+        """Each tile would say when it was compressed."""
+        path = save(tmp_path / "a.fits.fz", compressed())
+        contents = []
+        for seconds in (1e9, 1.5e9):
+            monkeypatch.setattr("gzip.time.time", lambda now=seconds: now)
+            files.clean_median(path, tmp_path / "b.fits.fz", overwrite=True)
+            contents.append((tmp_path / "b.fits.fz").read_bytes())
+        assert contents[0] == contents[1]
+
     def test_not_everything_can_be(self, tmp_path):
         path = save(tmp_path / "a.fits", plain())
         with pytest.raises(ValueError, match=r"b.fits.fz: a name may end in .fz if"):
