@@ -222,7 +222,11 @@ def _planes(hdus, layout, science, place, version, own):
         those = [
             index
             for index, hdu in enumerate(hdus)
-            if hdu.name == name and hdu.is_image and index != science[place]
+            # some instruments write headers for planes that they leave out
+            if hdu.name == name
+            and hdu.is_image
+            and hdu.shape
+            and index != science[place]
         ]
         told = own or (
             name in _OURS and len({hdus[index].ver for index in those}) == len(those)
@@ -242,13 +246,16 @@ def _chip(hdus, layout, index, version, planes, path):
     noise = None
     shape = hdus[index].shape
     for role, place in planes.items():
-        if role != "UNCERT" and role != "DQ":
+        if role in ("CRMASK", "CRFLAGS"):  # which must be ours
             continue
         if hdus[place].shape != shape:
             msg = (
                 f"{path}: {hdus[place].name} must have the shape of the image, "
                 f"{shape}, got {hdus[place].shape}"
             )
+            raise ValueError(msg)
+        if role == "DQ" and hdus[place].header["BITPIX"] < 0:
+            msg = f"{path}: {layout.hdu_dq} must hold whole numbers, got floating ones"
             raise ValueError(msg)
     if "UNCERT" in planes:
         plane = hdus[planes["UNCERT"]]

@@ -499,6 +499,34 @@ class TestNames:
         files.clean_median(path, out)
         assert out.read_bytes().startswith(b"\x1f\x8b")
 
+    @pytest.mark.parametrize("name", ["MASK", "UNCERT", "DQ"])
+    def test_the_shape_is_told_with_the_file(self, tmp_path, name):
+        wrong = plane(name, quality()[1:])
+        path = save(tmp_path / "a.fits", [image(fits.PrimaryHDU), wrong])
+        message = rf"a.fits: {name} must have the shape of the image, \(24, 30\), got"
+        with pytest.raises(ValueError, match=message):
+            files.clean_median(path, tmp_path / "b.fits")
+
+    def test_flags_are_whole_numbers(self, tmp_path):
+        hdus = [image(fits.PrimaryHDU), plane("DQ", quality("f4"))]
+        path = save(tmp_path / "a.fits", hdus)
+        with pytest.raises(ValueError, match=r"a.fits: DQ must hold whole numbers"):
+            files.clean_median(path, tmp_path / "b.fits")
+
+    def test_planes_that_are_only_headers(self, tmp_path):
+        """As in raw files of the Space Telescope: there is no plane."""
+        names = "ERR", "DQ", "MASK"
+        empty = [fits.ImageHDU(name=name) for name in names]
+        path = save(tmp_path / "a.fits", [fits.PrimaryHDU(), image(name="SCI"), *empty])
+        files.clean_median(path, tmp_path / "b.fits")
+        before, after = pieces(path), pieces(tmp_path / "b.fits")
+        assert after[2:5] == before[2:]
+        again = files.read(tmp_path / "b.fits")
+        assert again.uncertainty is None
+        assert again.mask[HIT]
+        with pytest.raises(ValueError, match="dq_bit needs an extension DQ"):
+            files.clean_median(path, tmp_path / "c.fits", dq_bit=4096)
+
     def test_one_image_to_read(self, tmp_path):
         path = save(tmp_path / "a.fits", chips())
         with pytest.raises(ValueError, match="hdu must be one image, got 'all'"):
