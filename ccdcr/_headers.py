@@ -131,6 +131,9 @@ def look_at(path, keywords, calibration, layout):
 
 def _header(path, layout):
     """Cards of the primary header and of the image, which win, and its shape."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        msg = "not a file"  # to open a pipe would be to wait for ever
+        raise NotPlanned(msg)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyUserWarning)

@@ -267,6 +267,12 @@ class TestLeftOut:
         night.series("ab", OBJECT=text)
         assert night.names()[0] == [("pair", "ab")]
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+    def test_what_is_no_file(self, night):
+        os.mkfifo(night.folder / "pipe.fits")
+        (night.folder / "folder.fits").mkdir()
+        assert night.names()[1] == {"pipe": "not a file", "folder": "not a file"}
+
     def test_results(self, night):
         night.series("ab")
         shape = (20, 20)
