@@ -3,10 +3,12 @@
 
 import contextlib
 import io
+import logging
 import os
 from pathlib import Path
 
 import numpy as np
+from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData, bitfield_to_boolean_mask
 from astropy.utils.data import get_readable_fileobj
@@ -17,6 +19,8 @@ from ccdcr._units import parse_unit
 __all__ = ["Source", "check_source"]
 
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # how gzip, bzip2 and xz files begin
+_log = logging.getLogger(__name__)
+_VAGUE = (u.ct, u.dimensionless_unscaled)  # units that may be any
 _BLOCK = 1 << 24  # bytes that are copied at once
 
 
@@ -73,8 +77,9 @@ class Source:
         return self._file() if self._content is not None else open(self.path, "rb")
 
     def _opened(self, *, raw):
-        """All extensions; raw ones have tile-compressed images as tables."""
-        hdus = fits.open(self._file(), memmap=False, disable_image_compression=raw)
+        """All extensions; raw ones are as stored: tables, if compressed in tiles."""
+        how = {"disable_image_compression": raw, "do_not_scale_image_data": raw}
+        hdus = fits.open(self._file(), memmap=False, **how)
         return self._closing.enter_context(hdus)
 
     def _check_complete(self):
@@ -132,17 +137,20 @@ class Source:
 
     def _unit(self, chip):
         """The unit, unless astropy finds it by itself."""
-        if self._layout.unit is not None:
-            return self._layout.unit
+        given = self._layout.unit
         text = str(self.hdus[chip.number].header.get("BUNIT", ""))
-        if not text.strip() or text.strip().lower() == "adu":
-            return None
-        text = CCDData.known_invalid_fits_unit_strings.get(text, text)
+        text = str(CCDData.known_invalid_fits_unit_strings.get(text, text))
         try:
-            unit = parse_unit(str(text))
+            unit = parse_unit(text) if text.strip() else None
         except ValueError:
-            return None  # astropy says what is wrong
-        return None if str(unit) == str(text) else unit
+            unit = None  # without one that is given, astropy says what is wrong
+        if given is not None and (unit is None or unit in (given, *_VAGUE)):
+            return given
+        if given is not None:  # which is for files that do not tell it
+            words = "%s: BUNIT says %s, so the unit that was given, %s, is not used"
+            _log.warning(words, self.path, text.strip(), given)
+        known = unit is None or text.strip().lower() == "adu" or str(unit) == text
+        return None if known else unit
 
     def packed(self, chip):
         """
@@ -175,6 +183,22 @@ class Source:
             Scaled, in the byte order of the file.
         """
         return self.hdus[index].data
+
+    def stored(self, index):
+        """
+        Give an extension that may be changed, with its data as stored.
+
+        Parameters
+        ----------
+        index : int
+            Which one.
+
+        Returns
+        -------
+        hdu : `~astropy.io.fits` extension
+            Not scaled; whatever is done to it, `copy` gives the old bytes.
+        """
+        return self._raw[index].copy()
 
     def datasum(self, index):
         """

@@ -179,8 +179,8 @@ def plan(
 
 def _check_known(exposure, method):
     """Refuse to take what says nothing for equivalent to what says nothing."""
-    *setup, _ = exposure.setup
-    known = any(setup) or exposure.start is not None or exposure.exposure is not None
+    *setup, _, said = exposure.setup
+    known = any((*setup, said)) or (exposure.start, exposure.exposure) != (None, None)
     if method in ("pair", "stack") and not known:
         msg = "the header does not tell what it is"
         raise NotPlanned(msg)
@@ -350,9 +350,10 @@ def result_name(path: PathLike, folder: PathLike | None = None) -> str:
     path = Path(path)
     suffixes = ""
     while path.suffix.lower() in {".gz", ".fits", ".fit", ".fts", ".fz"}:
-        suffixes = path.suffix + suffixes
+        if path.suffix.lower() != ".fz":
+            suffixes = path.suffix + suffixes
         path = path.with_suffix("")
-    name = f"{path.name}_crclean{suffixes.removesuffix('.fz') or '.fits'}"
+    name = f"{path.name}_crclean{suffixes or '.fits'}"
     return str((path.parent if folder is None else Path(folder)) / name)
 
 

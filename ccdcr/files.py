@@ -398,7 +398,7 @@ def _check_alike(sources, outs):
             raise ValueError(msg)
     for source, out in zip(sources, outs, strict=True):
         packed = all(source.packed(chip) for chip in source.chips)
-        if Path(out).suffix == ".fz" and not packed:
+        if Path(out).suffix.lower() == ".fz" and not packed:
             msg = f"{out}: a name may end in .fz if the images in {source.path} are"
             msg += " tile-compressed, which they are not"
             raise ValueError(msg)
@@ -441,7 +441,8 @@ def read(path: PathLike, **options: Any) -> CCDData:
             if there are such with the name SCI the first of these. `clean_pair` and
             so on take ``"all"`` and lists, too.
         ``unit`` : str or `~astropy.units.Unit`
-            Unit of the image; needed if it has no usable BUNIT card.
+            Unit of images without a usable BUNIT card, or with one that says counts;
+            others keep theirs.
         ``hdu_uncertainty`` : str
             Name of the extension with the uncertainty; by default UNCERT, ERR, VAR or
             IVAR, the first of these that belongs to the image.

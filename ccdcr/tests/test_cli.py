@@ -86,12 +86,12 @@ def test_median(capsys):
 def test_lacosmic(capsys):
     Path("raw.fits").unlink(missing_ok=True)
     fits.writeto("raw.fits", CCDData.read("a.fits").data)
-    text = "lacosmic raw.fits --unit adu --gain 1.5 --readnoise 4 --sigclip 6 "
+    text = "lacosmic raw.fits --unit adu --gain 4 --readnoise 4 --sigclip 6 "
     text += "--sigfrac 0.4 --objlim 3 --niter 2 --saturation 50000"
     status, _, _ = run(text, capsys)
     assert status == 0
     header = fits.getheader("raw_crclean.fits")
-    assert (header["CCRGAIN"], header["CCRRDN"]) == (1.5, 4)
+    assert (header["CCRGAIN"], header["CCRRDN"]) == (4, 4)
     assert (header["CCRSCLIP"], header["CCRSFRAC"]) == (6, 0.4)
     assert (header["CCROBJL"], header["CCRNITER"]) == (3, 2)
     assert header["CCRSATUR"] == 50000
