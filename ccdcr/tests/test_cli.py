@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The command, as a person types it."""
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ from astropy.table import QTable
 
 import ccdcr
 from ccdcr import cli
+from ccdcr._parsers import make_parser
 from ccdcr.tests.conftest import frame, sky
 
 
@@ -391,3 +394,25 @@ def test_report_of_large_ones_with_regions(capsys):
     assert cli.main([*names, *more, "--overwrite"]) == 0
     assert cli.main([*names, "--min-pixels", "0"]) == 1
     assert "min_pixels must be a whole number >= 1" in capsys.readouterr().err
+
+
+def commands_of_the_documentation():
+    """Lines of the pages that are to be typed, if the pages are there."""
+    root = Path(ccdcr.__file__).parents[1]
+    for page in [root / "README.rst", *sorted((root / "docs").rglob("*.rst"))]:
+        if not page.exists() or "_build" in page.parts:
+            continue
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        typed = re.findall(r"^ +(?:\$ )?(ccdcr [a-z].*)$", text, re.MULTILINE)
+        typed += re.findall(r"``(ccdcr [a-z]+ [^`]+\.fits[^`]*)``", text)
+        for line in typed:
+            yield pytest.param(line, id=f"{page.stem}: {line}")
+
+
+@pytest.mark.parametrize("line", list(commands_of_the_documentation()))
+def test_what_the_documentation_types(line):
+    """Every option there exists, and is written as it must be."""
+    words = shlex.split(line, comments=True)[1:]
+    words = [word for word in words if word != "..."]
+    _, unknown = make_parser().parse_known_args(words)
+    assert not unknown
