@@ -148,8 +148,12 @@ def plan(
     options = {} if options is None else options
     keywords = _check(method, single, keywords, max_stack, options)
     gap, layout = _seconds(max_gap), Layout.split(dict(options))
-    exposures, left = [], []
+    exposures, left, seen = [], [], {}
     for path in _files(paths):
+        first = seen.setdefault(os.path.realpath(path), path)
+        if first != path:  # by a link, or another way
+            left.append((path, f"the same file as {first}"))
+            continue
         try:
             exposures.append(look_at(path, keywords, calibration, layout))
         except NotPlanned as reason:
