@@ -148,7 +148,8 @@ def plan(
     options = {} if options is None else options
     keywords = _check(method, single, keywords, max_stack, options)
     gap, layout = _seconds(max_gap), Layout.split(dict(options))
-    exposures, left, seen = [], [], {}
+    exposures, left = [], []
+    seen: dict[str, str] = {}
     for path in _files(paths):
         first = seen.setdefault(os.path.realpath(path), path)
         if first != path:  # by a link, or another way
