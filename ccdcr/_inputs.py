@@ -134,13 +134,12 @@ def _parts(item):
     """A section, or all regions of a file."""
     if not isinstance(item, Path):
         return [item]
+    if not item.exists():
+        msg = f"{item}: no such file"
+        raise FileNotFoundError(msg)
     from regions import Regions
 
-    try:
-        return list(Regions.read(str(item), format="ds9"))
-    except FileNotFoundError:
-        msg = f"{item}: no such file"
-        raise FileNotFoundError(msg) from None
+    return list(Regions.read(str(item), format="ds9"))
 
 
 def _image(path):
