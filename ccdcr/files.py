@@ -13,6 +13,7 @@ from ccdcr._fits import Source
 from ccdcr._fits_write import Result, check_targets, write_all
 from ccdcr._layout import Layout
 from ccdcr._typing import PathLike, Progress
+from ccdcr.exceptions import warn
 from ccdcr.lacosmic import cosmicray_lacosmic
 from ccdcr.median import cosmicray_median
 from ccdcr.pair import cosmicray_pair
@@ -377,6 +378,7 @@ def _clean(cleaner, paths, target, options, form):
                 (Path(source.path).name, source.datasum(chip.number))
                 for source, chip in work
             ]
+            _warn_of_copies(inputs)
             for k, chip in enumerate(chips):
                 result = Result(chip, before[k], after[k], found[k].mask, inputs)
                 results[k].append(result)
@@ -384,6 +386,16 @@ def _clean(cleaner, paths, target, options, form):
         tell("writing")
         write_all(sources, results, outs, layout, overwrite=overwrite, stamp=stamp)
     return reports if layout.several else reports[0]
+
+
+def _warn_of_copies(inputs):
+    """One exposure under two names has no cosmic rays that the other has not."""
+    known = {}
+    for name, checksum in inputs:
+        first = known.setdefault(checksum, name)
+        if known[checksum] is not name:
+            msg = f"{first} and {name} hold the same data: nothing can be found in them"
+            warn(msg, stacklevel=4)
 
 
 def _check_alike(sources, outs):

@@ -161,8 +161,7 @@ def test_wrong_use(text, message, capsys):
 
 
 def test_stack(capsys):
-    ccd = CCDData.read("a.fits")
-    ccd.write("c.fits")
+    frame(sky(3), "std").write("c.fits")
     status, out, err = run(
         "stack a.fits b.fits c.fits --output-dir new --grow 0", capsys
     )
@@ -292,7 +291,7 @@ def test_demo_without_matplotlib(capsys, monkeypatch):
 )
 def test_plot_and_report(text, names, capsys):
     pytest.importorskip("matplotlib")
-    CCDData.read("a.fits").write("c.fits")
+    frame(sky(3), "std").write("c.fits")
     Path("x").mkdir()
     extras = f"{text} --plot x/p.png --report x/t.ecsv"
     status, out, err = run(extras, capsys)

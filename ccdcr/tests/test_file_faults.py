@@ -41,6 +41,9 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*hold the same data")
+
+
 @pytest.fixture
 def source(tmp_path):
     data = sky(1, (200, 300)).astype("f4")

@@ -585,6 +585,19 @@ def test_a_unit_is_given_where_there_is_none(tmp_path, caplog):
     assert "BUNIT says" not in caplog.text
 
 
+def test_a_blank_unit_may_be_any(tmp_path):
+    path = save(tmp_path / "a.fits", [image(fits.PrimaryHDU, BUNIT=" ")])
+    assert files.read(path).unit == u.dimensionless_unscaled  # as CCDData.read says
+    assert files.read(path, unit="adu").unit == u.adu
+
+
+def test_copies_of_one_exposure_are_told_of(tmp_path):
+    """Nothing is in one that is not in the other."""
+    paths = [save(tmp_path / f"{name}.fits", [image(fits.PrimaryHDU)]) for name in "ab"]
+    with pytest.warns(ccdcr.CosmicRayWarning, match=r"a.fits and b.fits hold the same"):
+        files.clean_pair(*paths, tmp_path / "c.fits", tmp_path / "d.fits")
+
+
 class TestCompressed:
     def test_images_stay_compressed_without_loss(self, tmp_path):
         path = save(tmp_path / "a.fits.fz", compressed())
