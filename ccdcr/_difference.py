@@ -130,7 +130,7 @@ def _check_matched(method, options, ccds):
         return {}
     needed = all(ccd.uncertainty is None for ccd in ccds)
     gain, readnoise = _options.check_noise(
-        options["gain"], options["readnoise"], ccds[0].unit, needed=needed
+        options["gain"], options["readnoise"], ccds[0], needed=needed
     )
     for ccd in ccds:
         _options.check_saturation(options["saturation"], ccd)

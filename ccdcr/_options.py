@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Checks of the options that several cleaners share: one clear sentence each."""
 
+import copy
 import math
 import operator
 
@@ -270,18 +271,18 @@ def _same_text(value, choice):
     return isinstance(value, str) and isinstance(choice, str) and value == choice
 
 
-def check_noise(gain, readnoise, unit, *, needed=True):
+def check_noise(gain, readnoise, ccd, *, needed=True):
     """
     Check the gain and the read noise of a noise model.
 
     Parameters
     ----------
-    gain : float, `~astropy.units.Quantity` or None
+    gain : float, `~astropy.units.Quantity`, `ccdproc.Keyword` or None
         Electrons per data unit.
-    readnoise : float, `~astropy.units.Quantity` or None
+    readnoise : float, `~astropy.units.Quantity`, `ccdproc.Keyword` or None
         Electrons.
-    unit : `~astropy.units.Unit`
-        Unit of the data.
+    ccd : `~astropy.nddata.CCDData`
+        The frame.
     needed : bool, optional
         Whether there is nothing better than them: then one needs the other.
 
@@ -290,6 +291,11 @@ def check_noise(gain, readnoise, unit, *, needed=True):
     gain, readnoise : float or None
         Numbers. For data in electrons the gain need not be given.
     """
+    unit = ccd.unit
+    gain, readnoise = (
+        _of_card(name, value, ccd.meta)
+        for name, value in (("gain", gain), ("readnoise", readnoise))
+    )
     in_electrons = unit.is_equivalent(u.electron)
     gain_unit = u.electron / unit
     if gain is not None:
@@ -315,6 +321,20 @@ def check_noise(gain, readnoise, unit, *, needed=True):
     return gain, readnoise
 
 
+def _of_card(name, value, meta):
+    """What a keyword of ccdproc stands for; others stand for themselves."""
+    if not callable(getattr(value, "value_from", None)):
+        return value
+    try:
+        return copy.copy(value).value_from(meta)  # which remembers it
+    except KeyError:
+        msg = f"{name} must be a card of the header, got {value.name!r}"
+        raise ValueError(msg) from None
+    except ValueError as error:
+        msg = f"{name} must be a keyword with a unit, got {value.name!r} ({error})"
+        raise ValueError(msg) from None
+
+
 def _in_unit(name, value, unit):
     if not isinstance(value, u.Quantity):
         return value
@@ -331,7 +351,7 @@ def check_saturation(saturation, ccd):
 
     Parameters
     ----------
-    saturation : float, `~astropy.units.Quantity`, bool array, "auto" or None
+    saturation : float, `~astropy.units.Quantity`, Keyword, bool array, "auto" or None
         What the caller gave.
     ccd : `~astropy.nddata.CCDData`
         The frame.
@@ -345,6 +365,7 @@ def check_saturation(saturation, ccd):
     how : str
         Where it came from, for the header.
     """
+    saturation = _of_card("saturation", saturation, ccd.meta)
     if saturation is None:
         return None, None, "none given"
     if isinstance(saturation, str):

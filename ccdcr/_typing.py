@@ -3,7 +3,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from astropy import units as u
@@ -21,14 +21,21 @@ __all__ = [
     "Value",
 ]
 
-#: A number in the unit that the documentation says, or with its unit.
-Value: TypeAlias = float | u.Quantity
+
+class _Keyword(Protocol):
+    """A card of the header with its unit, like `ccdproc.Keyword`."""
+
+    def value_from(self, header: Any) -> Any: ...
+
+
+#: A number in the unit that the documentation says, or with its unit, or in a card.
+Value: TypeAlias = float | u.Quantity | _Keyword
 #: An image that goes with a frame.
 Image: TypeAlias = CCDData | np.ndarray
 #: FITS section, slices, boolean array, region of the package regions; or a list.
 Region: TypeAlias = str | tuple[slice, slice] | np.ndarray | Sequence[Any] | Any
 #: A level, a boolean array, or how to find the level.
-Saturation: TypeAlias = float | u.Quantity | np.ndarray | Literal["auto"] | None
+Saturation: TypeAlias = Value | np.ndarray | Literal["auto"] | None
 #: Rows and columns.
 Shift: TypeAlias = tuple[float, float]
 #: Whether to write cards, or which.

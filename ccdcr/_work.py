@@ -163,6 +163,8 @@ def _plain_object(value):
         kind = type(value.uncertainty).__name__
         unit = _plain(value.unit)
         return [*map(_plain, (value.data, value.mask, noise)), kind, unit]
+    if callable(getattr(value, "value_from", None)):  # a keyword of ccdproc
+        return ["card", value.name, str(value.unit)]
     if callable(getattr(value, "serialize", None)):  # a region
         with contextlib.suppress(Exception):
             return [type(value).__name__, value.serialize(format="ds9", precision=16)]

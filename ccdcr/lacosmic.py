@@ -91,11 +91,11 @@ def cosmicray_lacosmic(
         more) where stars are narrower than 2 pixels; 3 to 5 suits wider ones.
     niter : int, optional
         Largest number of iterations.
-    gain : float or `~astropy.units.Quantity`, optional
+    gain : float, `~astropy.units.Quantity` or `ccdproc.Keyword`, optional
         Electrons per data unit. Used for the noise if the frame has no
         uncertainty, and together with ``inbkg``; the data are never multiplied with
         it. For data in electron it can only be 1.
-    readnoise : float or `~astropy.units.Quantity`, optional
+    readnoise : float, `~astropy.units.Quantity` or `ccdproc.Keyword`, optional
         Read noise in electron, for the noise if the frame has no uncertainty.
     saturation : float, `~astropy.units.Quantity`, bool array, 'auto' or None, optional
         Level in the data unit from which pixels are saturated, or the saturated
@@ -223,7 +223,7 @@ def cosmicray_lacosmic(
         replacement = "local" if grow else "lacosmic"
     check_add_keyword(add_keyword)
     gain, readnoise = _options.check_noise(
-        gain, readnoise, ccd.unit, needed=ccd.uncertainty is None
+        gain, readnoise, ccd, needed=ccd.uncertainty is None
     )
     level, saturated, saturation_source = _options.check_saturation(saturation, ccd)
     axis = _options.check_axis(dispersion_axis)

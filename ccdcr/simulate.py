@@ -458,7 +458,7 @@ def inject(
     """
     check_ccd(ccd, "ccd")
     n = _options.check_count("n", n, least=0)
-    gain, _ = _options.check_noise(gain, 0.0, ccd.unit)
+    gain, _ = _options.check_noise(gain, 0.0, ccd)
     rng = np.random.default_rng(rng)
     data, _ = unpack(ccd)
     if footprints is None:
