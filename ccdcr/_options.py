@@ -277,9 +277,9 @@ def check_noise(gain, readnoise, ccd, *, needed=True):
 
     Parameters
     ----------
-    gain : float, `~astropy.units.Quantity`, `ccdproc.Keyword` or None
+    gain : float, `~astropy.units.Quantity`, ``ccdproc.Keyword`` or None
         Electrons per data unit.
-    readnoise : float, `~astropy.units.Quantity`, `ccdproc.Keyword` or None
+    readnoise : float, `~astropy.units.Quantity`, ``ccdproc.Keyword`` or None
         Electrons.
     ccd : `~astropy.nddata.CCDData`
         The frame.

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class _Keyword(Protocol):
-    """A card of the header with its unit, like `ccdproc.Keyword`."""
+    """A card of the header with its unit, like ``ccdproc.Keyword``."""
 
     def value_from(self, header: Any) -> Any: ...
 

@@ -91,11 +91,11 @@ def cosmicray_lacosmic(
         more) where stars are narrower than 2 pixels; 3 to 5 suits wider ones.
     niter : int, optional
         Largest number of iterations.
-    gain : float, `~astropy.units.Quantity` or `ccdproc.Keyword`, optional
+    gain : float, `~astropy.units.Quantity` or ``ccdproc.Keyword``, optional
         Electrons per data unit. Used for the noise if the frame has no
         uncertainty, and together with ``inbkg``; the data are never multiplied with
         it. For data in electron it can only be 1.
-    readnoise : float, `~astropy.units.Quantity` or `ccdproc.Keyword`, optional
+    readnoise : float, `~astropy.units.Quantity` or ``ccdproc.Keyword``, optional
         Read noise in electron, for the noise if the frame has no uncertainty.
     saturation : float, `~astropy.units.Quantity`, bool array, 'auto' or None, optional
         Level in the data unit from which pixels are saturated, or the saturated

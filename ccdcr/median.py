@@ -89,10 +89,10 @@ def cosmicray_median(
         A model of the exposure without cosmic rays, of the same shape, to be
         used in place of the filtered image (``size`` is then not used). An array
         without a unit is in that of the data.
-    gain : float, `~astropy.units.Quantity` or `ccdproc.Keyword`, optional
+    gain : float, `~astropy.units.Quantity` or ``ccdproc.Keyword``, optional
         Electrons per data unit, for the noise if the frame has no uncertainty. For
         data in electron it can only be 1. Not for classic.
-    readnoise : float, `~astropy.units.Quantity` or `ccdproc.Keyword`, optional
+    readnoise : float, `~astropy.units.Quantity` or ``ccdproc.Keyword``, optional
         Read noise in electron, for the noise if the frame has no uncertainty. Not for
         classic.
     saturation : float, `~astropy.units.Quantity`, bool array, 'auto' or None, optional

@@ -72,10 +72,10 @@ def cosmicray_pair(
     scale : float or 'auto', optional
         For matched: flux of the first exposure over that of the second, above the
         sky; measured by default, 1 where there are too few sources.
-    gain : float, `~astropy.units.Quantity` or `ccdproc.Keyword`, optional
+    gain : float, `~astropy.units.Quantity` or ``ccdproc.Keyword``, optional
         For matched: electrons per data unit, for the noise if neither frame has an
         uncertainty.
-    readnoise : float, `~astropy.units.Quantity` or `ccdproc.Keyword`, optional
+    readnoise : float, `~astropy.units.Quantity` or ``ccdproc.Keyword``, optional
         For matched: read noise in electron, likewise.
     saturation : float, `~astropy.units.Quantity`, bool array, 'auto' or None, optional
         For matched: level in the data unit from which pixels are saturated, or a
