@@ -814,3 +814,37 @@ def test_put_back_clears_the_flag(tmp_path):
     restored = ccdcr.restore_cosmicrays(after, before, [label])
     files.write(restored, path, tmp_path / "c.fits")
     assert not fits.getdata(tmp_path / "c.fits", "CRMASK")[HIT]
+
+
+def test_an_image_that_belongs_to_nothing(tmp_path):
+    """Whatever it is called: if it is asked for it is cleaned, without planes."""
+    other = plane("ERR", dirty(3), BUNIT="adu")
+    path = save(tmp_path / "a.fits", [fits.PrimaryHDU(), image(name="SCI"), other])
+    report = files.clean_median(path, tmp_path / "b.fits", hdu="ERR")
+    assert report.mask[HIT]
+    before, after = dict(pieces(path)), dict(pieces(tmp_path / "b.fits"))
+    assert before["SCI", 1] == after["SCI", 1]
+    assert before["ERR", 1] != after["ERR", 1]
+
+
+def test_a_mask_of_floating_numbers(tmp_path):
+    bad = np.zeros(SHAPE, "f4")
+    bad[0, 0] = 0.5
+    path = save(tmp_path / "a.fits", [image(fits.PrimaryHDU), plane("MASK", bad)])
+    report = files.clean_median(path, tmp_path / "b.fits")
+    mask = fits.getdata(tmp_path / "b.fits", "MASK")
+    assert_array_equal(mask != 0, (bad != 0) | report.mask)
+
+
+def test_one_image_where_there_must_be_one(tmp_path):
+    path = save(tmp_path / "a.fits", chips())
+    after = ccdcr.cosmicray_median(files.read(path))
+    with pytest.raises(ValueError, match="hdu must be one image, got 'all'"):
+        files.write(after, path, tmp_path / "b.fits", hdu="all")
+    (tmp_path / "d.json").write_text("{}")
+    names = [path, path, tmp_path / "d.json", tmp_path / "b.fits"]
+    with pytest.raises(ValueError, match="hdu must be one image"):
+        files.apply_decisions(*names, hdu="all")
+    with pytest.raises(ValueError, match="outs must be as many as paths, 2, got 1"):
+        files.clean_stack([path, path], [tmp_path / "b.fits"])
+    assert not (tmp_path / "b.fits").exists()
