@@ -127,7 +127,7 @@ class _Words:
 
     def _switch(self, option, value, settings):
         """Turn something on or off."""
-        if value not in (True, False):
+        if value is not True and value is not False:  # 1 is equal to True
             msg = "must be true or false"
             raise ValueError(msg)
         if value:

@@ -73,8 +73,9 @@ class Source:
         return self._file() if self._content is not None else open(self.path, "rb")
 
     def _opened(self, *, raw):
-        """All extensions; raw ones have tile-compressed images as tables."""
-        hdus = fits.open(self._file(), memmap=False, disable_image_compression=raw)
+        """All extensions; raw ones are as stored: tables, if compressed in tiles."""
+        how = {"disable_image_compression": raw, "do_not_scale_image_data": raw}
+        hdus = fits.open(self._file(), memmap=False, **how)
         return self._closing.enter_context(hdus)
 
     def _check_complete(self):
@@ -175,6 +176,22 @@ class Source:
             Scaled, in the byte order of the file.
         """
         return self.hdus[index].data
+
+    def stored(self, index):
+        """
+        Give an extension that may be changed, with its data as stored.
+
+        Parameters
+        ----------
+        index : int
+            Which one.
+
+        Returns
+        -------
+        hdu : `~astropy.io.fits` extension
+            Not scaled; whatever is done to it, `copy` gives the old bytes.
+        """
+        return self._raw[index].copy()
 
     def datasum(self, index):
         """

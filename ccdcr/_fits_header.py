@@ -7,7 +7,7 @@ import re
 
 from ccdcr._log import CARDS
 
-__all__ = ["header_of"]
+__all__ = ["for_card", "header_of"]
 
 _OF_FILES = re.compile(r"CCR(IN|DS)\d+")  # names and checksums of inputs
 _ROOM = 40  # characters of a text that leave room for a comment
@@ -39,7 +39,7 @@ def header_of(source, result, name, layout, stamp):
     if layout.unit is not None:
         header["BUNIT"] = result.after.unit.to_string()
     if "FILENAME" in header:
-        header["FILENAME"] = name
+        header["FILENAME"] = for_card(name)
     for key in {key for key in header if key in CARDS or _OF_FILES.fullmatch(key)}:
         header.remove(key)  # cards describe the last run only
     _add_new_cards(header, result.before.meta, result.after.meta)
@@ -55,11 +55,33 @@ def header_of(source, result, name, layout, stamp):
     return header
 
 
+def for_card(name):
+    r"""
+    Write a name such that a card can hold it.
+
+    Parameters
+    ----------
+    name : str
+        Of a file, with any letters.
+
+    Returns
+    -------
+    text : str
+        What is not printable ASCII is there as ``\xfc``, as in Python.
+    """
+    return "".join(
+        one if one.isascii() and one.isprintable() else ascii(one)[1:-1] for one in name
+    )
+
+
 def _add_new_cards(header, old, new):
     """Cards that were added or changed, and new lines of HISTORY."""
+    there = {}  # a keyword may be there more than once
+    for card in old.cards:
+        there.setdefault(card.keyword, []).append(card.value)
     for card in new.cards:
         key = card.keyword
-        same = key in old and old[key] == card.value
+        same = card.value in there.get(key, ())
         if key in CARDS or not (same or key in ("", "COMMENT", "HISTORY")):
             header[key] = (card.value, card.comment)
     known = len(old["HISTORY"]) if "HISTORY" in old else 0
@@ -70,7 +92,7 @@ def _add_new_cards(header, old, new):
 def _name_inputs(header, inputs):
     """Which files the image was made from, as cards and HISTORY."""
     for number, (name, checksum) in enumerate(inputs, 1):
-        name = name.encode("ascii", "backslashreplace").decode()
+        name = for_card(name)
         comment = "exposure that was used" if len(name) < _ROOM else ""
         header[f"CCRIN{number}"] = (name, comment)
         header[f"CCRDS{number}"] = (checksum, "DATASUM of its image")

@@ -16,10 +16,12 @@ from astropy.nddata import CCDData
 
 from ccdcr._ccd import FLAGS, OTHER_FLAGS
 from ccdcr._fits import check_source
-from ccdcr._fits_header import header_of
+from ccdcr._fits_header import for_card, header_of
 from ccdcr._layout import MARK
 
 __all__ = ["Result", "check_targets", "write_all"]
+
+_GZIP = b"\x1f\x8b"  # how what it made begins
 
 _log = logging.getLogger(__name__)
 
@@ -144,7 +146,7 @@ def _write(source, results, target, name, layout, stamp):
     try:
         new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(new, "wb") as file:
-            if target.suffix == ".gz":
+            if target.suffix.lower() == ".gz":
                 with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream:
                     _put_together(source, results, target, stream, layout, stamp)
             else:
@@ -159,7 +161,7 @@ def _write(source, results, target, name, layout, stamp):
 
 def _put_together(source, results, target, stream, layout, stamp):
     """Write the extensions of the source, cleaned images in place of their own."""
-    packed = target.suffix == ".fz"
+    packed = target.suffix.lower() == ".fz"
     new, added = {}, []
     for result in results:
         chip, planes = result.chip, _planes(source, result, layout)
@@ -181,7 +183,7 @@ def _put_together(source, results, target, stream, layout, stamp):
             extension = hdu.name if name is None else name
             stream.write(_rendered(data, header, extension, index, packed))
         elif index == 0 and "FILENAME" in hdu.header:
-            stream.write(_renamed(hdu, target.name))
+            stream.write(_renamed(source.stored(index), target.name))
         else:
             source.copy(index, stream)
     for name, data, cards in added:
@@ -283,11 +285,26 @@ def _packed(data, header, name):
         "quantize_level": 0,
     }
     hdu = fits.CompImageHDU(np.ascontiguousarray(data), header, name or None, **kind)
-    stream = io.BytesIO(b"".join((_bytes(fits.PrimaryHDU()), _bytes(hdu))))
+    content = bytearray(b"".join((_bytes(fits.PrimaryHDU()), _bytes(hdu))))
     # the table that it becomes has the checksum that the file needs
-    with fits.open(stream, disable_image_compression=True) as hdus:
+    with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
+        _without_times(content, hdus[1])
+    with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
         hdus[1].add_checksum(when=MARK)
         return _bytes(hdus[1])
+
+
+def _without_times(content, hdu):
+    """Tiles say when they were compressed, as gzip does; ours do not."""
+    place, header = hdu.fileinfo(), hdu.header
+    heap = header.get("THEAP", header["NAXIS1"] * header["NAXIS2"]) + place["datLoc"]
+    rows = hdu.data.view(np.ndarray)
+    for name in rows.dtype.names:
+        if rows[name].ndim == 1:  # not lengths of tiles and where they are
+            continue
+        for start in heap + rows[name][:, 1].astype(int):
+            if content[start : start + 2] == _GZIP:
+                content[start + 4 : start + 8] = bytes(4)
 
 
 def _bytes(hdu):
@@ -299,9 +316,8 @@ def _bytes(hdu):
 
 
 def _renamed(hdu, name):
-    """Bytes of a primary extension whose card says how the file is called."""
-    hdu = hdu.copy()
-    hdu.header["FILENAME"] = name
+    """Bytes of a primary extension as stored, whose card names the new file."""
+    hdu.header["FILENAME"] = for_card(name)
     if "CHECKSUM" in hdu.header:
         hdu.add_checksum(when=hdu.header.comments["CHECKSUM"])
     return _bytes(hdu)

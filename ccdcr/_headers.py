@@ -2,6 +2,7 @@
 """What the header of an exposure says: what it is, its set-up, when it was taken."""
 
 import datetime
+import math
 import os
 import re
 import warnings
@@ -42,6 +43,7 @@ _CALIBRATION = re.compile(
     re.IGNORECASE,
 )
 _SUFFIXES = (".fits", ".fit", ".fts")
+_BLOCK = 2880  # bytes; all parts of a FITS file are multiples of it
 _EPOCH = 40587.0  # MJD of 1970
 
 
@@ -128,13 +130,18 @@ def look_at(path, keywords, calibration, layout):
         if key.startswith("FILTER") and key in header
     ]
     name = ", ".join(filter(None, [str(header.get("OBJECT", "")).strip(), *filters]))
-    seconds = next((_number(header[key]) for key in _EXPOSURE if key in header), None)
+    time = next((header[key] for key in _EXPOSURE if key in header), None)
+    seconds = _number(time)
     start = _start(header)
-    return Exposure(path, (*setup, shape), seconds, start, name)
+    said = None if seconds is not None else _plain(time)  # "300 s" is not "600 s"
+    return Exposure(path, (*setup, said, shape), seconds, start, name)
 
 
 def _header(path, layout):
     """Cards of the primary header and of the image, which win, and its shape."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        msg = "not a file"  # to open a pipe would be to wait for ever
+        raise NotPlanned(msg)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyUserWarning)
@@ -162,7 +169,10 @@ def _check_length(hdus, index, path):
     place = hdus.fileinfo(index)
     if getattr(place["file"], "compression", None) is not None:
         return
-    needed, there = place["datLoc"] + hdus[index].size, os.path.getsize(path)
+    size = hdus[index].size
+    if isinstance(hdus[index], fits.CompImageHDU):  # which tells that of its pixels
+        size = place["datSpan"] - _BLOCK + 1  # with its padding
+    needed, there = place["datLoc"] + size, os.path.getsize(path)
     if there < needed:
         msg = f"not a complete FITS file ({there} of at least {needed} bytes)"
         raise NotReadable(msg)
@@ -179,9 +189,10 @@ def _plain(value):
 
 def _number(value):
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _start(header):

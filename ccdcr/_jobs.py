@@ -65,7 +65,7 @@ class Job:
             if isinstance(paths, (str, bytes, os.PathLike)):
                 msg = f"{name} must be a sequence of paths, got {paths!r}"
                 raise TypeError(msg)
-            object.__setattr__(self, name, tuple(map(os.fspath, paths)))
+            object.__setattr__(self, name, tuple(map(os.fsdecode, paths)))
         least, most = METHODS[self.method]
         n = len(self.inputs)
         if not least <= n <= most:

@@ -219,15 +219,26 @@ def _planes(hdus, layout, science, place, version, own):
     names[layout.hdu_dq.upper()] = "DQ"
     found = {}
     for name, role in names.items():  # of noise the first of its names is the last here
-        for index, hdu in enumerate(hdus):
-            if hdu.name != name or not hdu.is_image or index == science[place]:
-                continue
-            same = hdu.ver == version
-            if not (own or name in _OURS):
-                same = science[place] < index < last
-            if same or alone:
-                found[role] = index
-                break
+        those = [
+            index
+            for index, hdu in enumerate(hdus)
+            # some instruments write headers for planes that they leave out
+            if hdu.name == name
+            and hdu.is_image
+            and hdu.shape
+            and index != science[place]
+        ]
+        told = own or (
+            name in _OURS and len({hdus[index].ver for index in those}) == len(those)
+        )
+        if told and not alone:
+            those = [index for index in those if hdus[index].ver == version]
+        elif len(those) == len(science):  # each has one, wherever they are
+            those = [those[place]]
+        elif not alone:
+            those = [index for index in those if science[place] < index < last]
+        if those:
+            found[role] = those[0]
     return found
 
 
@@ -235,13 +246,16 @@ def _chip(hdus, layout, index, version, planes, path):
     noise = None
     shape = hdus[index].shape
     for role, place in planes.items():
-        if role != "UNCERT" and role != "DQ":
+        if role in ("CRMASK", "CRFLAGS"):  # which must be ours
             continue
         if hdus[place].shape != shape:
             msg = (
                 f"{path}: {hdus[place].name} must have the shape of the image, "
                 f"{shape}, got {hdus[place].shape}"
             )
+            raise ValueError(msg)
+        if role == "DQ" and hdus[place].header["BITPIX"] < 0:
+            msg = f"{path}: {layout.hdu_dq} must hold whole numbers, got floating ones"
             raise ValueError(msg)
     if "UNCERT" in planes:
         plane = hdus[planes["UNCERT"]]

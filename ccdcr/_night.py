@@ -149,7 +149,7 @@ def _names(record, frame, folder):
     except ValueError:  # on another drive
         return name + source
     # quoted, with the dot in front: nothing but a path
-    address = html.escape(f"./{quote(Path(place).as_posix(), safe='/')}")
+    address = html.escape(f"./{quote(os.fsencode(Path(place).as_posix()), safe='/')}")
     return f'<a href="{address}">{name}</a>{source}'
 
 

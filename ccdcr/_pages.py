@@ -79,7 +79,8 @@ def write_page(path, text):
     target = Path(os.path.realpath(path))  # links stay
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
+        how = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
+        with temporary.open("x", **how) as file:  # names of files need not be UTF-8
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -350,9 +350,10 @@ def result_name(path: PathLike, folder: PathLike | None = None) -> str:
     path = Path(path)
     suffixes = ""
     while path.suffix.lower() in {".gz", ".fits", ".fit", ".fts", ".fz"}:
-        suffixes = path.suffix + suffixes
+        if path.suffix.lower() != ".fz":
+            suffixes = path.suffix + suffixes
         path = path.with_suffix("")
-    name = f"{path.name}_crclean{suffixes.removesuffix('.fz') or '.fits'}"
+    name = f"{path.name}_crclean{suffixes or '.fits'}"
     return str((path.parent if folder is None else Path(folder)) / name)
 
 

@@ -77,6 +77,10 @@ def write_plan(
         for names in zip(job.inputs, job.outputs, strict=True):
             rows.append((number, job.method, *names, *rest))
     rows += [(0, "", name, "", "", "", why) for name, why in plan.left]
+    for text in (text for row in rows for text in row[1:]):
+        if not text.isascii() and text != text.encode(errors="replace").decode():
+            msg = f"names of files must be in UTF-8 to be written, got {text!r}"
+            raise ValueError(msg)
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
     kinds = [int] + [str] * (len(_COLUMNS) - 1)
     table = Table(columns, names=_COLUMNS, dtype=kinds)
@@ -150,6 +154,10 @@ def read_plan(path: PathLike) -> Plan:
     """
     try:
         table = Table.read(path, format="ascii.ecsv")
+        for name in _COLUMNS:
+            if name not in table.colnames:
+                msg = f"no column {name}"
+                raise ValueError(msg)
         rows = {name: table[name].tolist() for name in _COLUMNS}
         numbers = [int(number or 0) for number in rows.pop("job")]
     except OSError:
@@ -233,6 +241,8 @@ def summary(records: Iterable[Record]) -> Table:
     log = Table()
     for name, kind in _LOG.items():
         values = [row[name] for row in rows]
+        if kind is str:  # names of files need not be UTF-8
+            values = [v.encode(errors="backslashreplace").decode() for v in values]
         unknown = [value is None for value in values]
         values = [kind() if value is None else value for value in values]
         log[name] = np.array(values, dtype=kind)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.nddata import CCDData, NDUncertainty
+from astropy.nddata import NDData
 
 import ccdcr
 from ccdcr import files
@@ -29,7 +29,7 @@ RATE = u.Unit("1 / (cm2 min)")
 _SIDE = 160  # pixels of a thumbnail
 _GAP = 4  # pixels between before and after
 # What is told of results that were there.
-_CARDS = ("CCRIMAGE", "CCRNOBJ", "CCRNPIX", "CCRWARN", "NAXIS1", "NAXIS2")
+_CARDS = ("CCRIMAGE", "CCRNOBJ", "CCRNPIX", "CCRWARN", "CCRFLAGS", "NAXIS1", "NAXIS2")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def work(job, conditions, _ticket=None):
 def _clean(job, conditions):
     mark = stamp_of(job)
     for out in job.outputs:
-        if os.path.exists(out) and not (conditions.overwrite or _cards(out, mark)):
+        ours = conditions.overwrite or _cards(out, mark, whole=False)
+        if os.path.exists(out) and not ours:
             msg = f"{out}: exists, made otherwise; overwrite is not set"
             raise FileExistsError(msg)
         Path(out).parent.mkdir(parents=True, exist_ok=True)
@@ -144,36 +145,53 @@ def _plain(value):
         return sorted([str(key), _plain(item)] for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, CCDData):
-        parts = value.data, value.mask, value.unit, value.uncertainty
-        return [_plain(part) for part in parts]
-    if isinstance(value, NDUncertainty):
-        return [type(value).__name__, _plain(value.array), _plain(value.unit)]
     if isinstance(value, u.UnitBase):
         return value.to_string()
     if isinstance(value, u.Quantity):
         return [_plain(np.asarray(value.value)), value.unit.to_string()]
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, np.ndarray):
-        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-        return [value.dtype.str, list(value.shape), digest]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    return _plain_object(value)
+
+
+def _plain_object(value):
+    """What has a repr that leaves out what is in the middle."""
+    if isinstance(value, NDData):
+        noise = value.uncertainty
+        parts = value.data, value.mask, value.unit
+        parts += getattr(noise, "array", None), getattr(noise, "unit", None)
+        return [*map(_plain, parts), type(noise).__name__]
+    if callable(getattr(value, "serialize", None)):  # a region
+        with contextlib.suppress(Exception):
+            return [type(value).__name__, value.serialize(format="ds9", precision=16)]
+    if isinstance(value, np.ma.MaskedArray):
+        return [_plain(np.ma.getdata(value)), _plain(np.ma.getmaskarray(value))]
+    if isinstance(value, np.ndarray):
+        # on the way to a process frames may change the order of their bytes
+        value = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+        digest = hashlib.sha256(value.tobytes()).hexdigest()
+        return [value.dtype.str, list(value.shape), digest]
     return repr(value)
 
 
-def _cards(path, mark):
+def _cards(path, mark, *, whole):
     """Of the images that carry the stamp, in a file that may be anything."""
-    found = []
+    found, names = [], []
     try:
         with fits.open(path, memmap=False) as hdus:
             for hdu in hdus:
+                names.append(hdu.name)
                 if hdu.header.get("CCRJOB") == mark:
                     found.append({key: hdu.header.get(key) for key in _CARDS})
-    except Exception:  # whatever it is, this job has not made it
-        return []
-    return found
+            if whole:
+                np.asarray(hdus[-1].data)  # fails if the file was cut off later
+    except Exception:  # whatever it is, this job has not made it, or not all of it
+        return [] if whole else found
+    flagged = sum(cards["CCRFLAGS"] is True for cards in found)
+    # the last of what is added: cut off between extensions a file is still one
+    return [] if whole and names.count("CRFLAGS") < flagged else found
 
 
 def _done_before(job, conditions):
@@ -182,7 +200,7 @@ def _done_before(job, conditions):
     if made is None:
         return None
     mark = stamp_of(job)
-    found = [_cards(out, mark) for out in job.outputs]
+    found = [_cards(out, mark, whole=True) for out in job.outputs]
     for k, images in enumerate(found, 1):
         if not images or any((cards["CCRIMAGE"] or k) != k for cards in images):
             return None

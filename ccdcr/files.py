@@ -398,7 +398,7 @@ def _check_alike(sources, outs):
             raise ValueError(msg)
     for source, out in zip(sources, outs, strict=True):
         packed = all(source.packed(chip) for chip in source.chips)
-        if Path(out).suffix == ".fz" and not packed:
+        if Path(out).suffix.lower() == ".fz" and not packed:
             msg = f"{out}: a name may end in .fz if the images in {source.path} are"
             msg += " tile-compressed, which they are not"
             raise ValueError(msg)

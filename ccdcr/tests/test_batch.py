@@ -166,6 +166,7 @@ class TestJob:
         job = batch.Job("median", [tmp_path / "a.fits"], ["b.fits"])
         assert job.inputs == (str(tmp_path / "a.fits"),)
         assert {job: 1}[pickle.loads(pickle.dumps(job))] == 1
+        assert batch.Job("median", [b"a.fits"], ["b.fits"]).inputs == ("a.fits",)
 
     @pytest.mark.parametrize(
         ("method", "inputs", "outputs", "options", "text"),
@@ -430,6 +431,20 @@ class TestResume:
         assert "0b.fits: exists, made otherwise" in records[0].message
         assert (out / "0b.fits").read_bytes() == content
 
+    @pytest.mark.filterwarnings("ignore:File may have been truncated")
+    @pytest.mark.parametrize("part", ["block", "extension", "half", "most"])
+    def test_results_that_were_cut_off(self, done, undisturbed, part):
+        """By a full disk, or in a copy: a header at the begin is not a result."""
+        jobs, _, out = done
+        content = (out / "0b.fits").read_bytes()
+        with fits.open(out / "0b.fits") as hdus:
+            last = hdus.fileinfo(len(hdus) - 1)["hdrLoc"]
+            first = hdus.fileinfo(0)["datLoc"]
+        size = {"extension": last, "half": len(content) // 2, "most": first + 2880}
+        (out / "0b.fits").write_bytes(content[: size.get(part, len(content) - 2880)])
+        assert statuses(run(jobs)) == ["done", "skipped"]
+        assert contents(out) == {name: undisturbed[name] for name in contents(out)}
+
     def test_results_that_changed_places(self, done, undisturbed):
         jobs, _, out = done
         (out / "0a.fits").rename(out / "x")
@@ -505,6 +520,34 @@ class TestResume:
             stamp(),
         }
         assert len(other) == 6
+
+    def test_the_stamp_knows_all_of_an_option(self):
+        """Also what is far from the edges, where printing leaves it out."""
+
+        def stamp(**options):
+            return stamp_of(batch.Job("median", ["a.fits"], ["o"], options))
+
+        frames = [frame(np.zeros((1500, 20)), "std") for _ in range(4)]
+        frames[1].data[700, 10] = 1
+        frames[2].uncertainty.array[700, 10] = 1
+        frames[3].mask = np.zeros((1500, 20), bool)
+        assert len({stamp(reference=one) for one in frames}) == 4
+        assert stamp(reference=frames[0]) == stamp(reference=frames[0].copy())
+        swapped = frame(np.zeros((1500, 20)), "std", dtype=">f8")
+        assert stamp(reference=swapped) == stamp(reference=frames[0])  # on the wire
+        arrays = [np.ma.masked_equal(np.arange(4.0).reshape(2, 2), k) for k in (1, 2)]
+        assert len({stamp(reference=one) for one in arrays}) == 2
+
+    def test_the_stamp_knows_all_of_a_region(self):
+        regions = pytest.importorskip("regions")
+        x, y = np.arange(2000.0), np.zeros(2000)
+        stamps = set()
+        for height in (0, 0, 1, 1 + 1e-12):
+            y[1000] = height
+            region = regions.PolygonPixelRegion(regions.PixCoord(x, y.copy()))
+            job = batch.Job("median", ["a.fits"], ["o"], {"region": region})
+            stamps.add(stamp_of(job))
+        assert len(stamps) == 3
 
 
 class TestDeath:

@@ -406,6 +406,29 @@ class TestSeveralChips:
         with fits.open(tmp_path / "b.fits") as hdus:
             assert (hdus[4].data != 5.25).sum() == reports[1].n_pixels
 
+    @pytest.mark.parametrize("order", ["beside", "after"])
+    def test_planes_without_numbers(self, tmp_path, order):
+        """As many planes as images: the first of one kind is of the first image."""
+        images = [image(name="SCI", seed=seed) for seed in (1, 2)]
+        masks, noises = [], []
+        for k in range(2):
+            bad = np.zeros(SHAPE, "u1")
+            bad[k] = 1
+            masks.append(plane("MASK", bad))
+            noises.append(plane("ERR", noise() + k))
+        sets = zip(images, masks, noises, strict=True)
+        if order == "after":
+            sets = images, masks, noises
+        hdus = [fits.PrimaryHDU(), *(hdu for one in sets for hdu in one)]
+        path = save(tmp_path / "a.fits", hdus)
+        with fits.open(path) as opened:
+            science = [i for i, hdu in enumerate(opened) if hdu.name == "SCI"]
+        for k, number in enumerate(science):
+            ccd = files.read(path, hdu=number)
+            assert ccd.mask[k].all()
+            assert ccd.mask.sum() == SHAPE[1]
+            assert ccd.uncertainty.array[0, 0] == 5 + k
+
     def test_a_pair(self, tmp_path):
         paths = [save(tmp_path / f"{name}.fits", chips()) for name in "ab"]
         with fits.open(paths[1], mode="update") as hdus:
@@ -469,6 +492,41 @@ class TestNames:
         with pytest.raises(ValueError, match="ERR must have the shape of the image"):
             files.read(path)
 
+    @pytest.mark.parametrize("suffix", [".gz", ".GZ"])
+    def test_the_suffix_says_what_is_in_it(self, tmp_path, suffix):
+        path = save(tmp_path / "a.fits", plain())
+        out = tmp_path / f"b.fits{suffix}"
+        files.clean_median(path, out)
+        assert out.read_bytes().startswith(b"\x1f\x8b")
+
+    @pytest.mark.parametrize("name", ["MASK", "UNCERT", "DQ"])
+    def test_the_shape_is_told_with_the_file(self, tmp_path, name):
+        wrong = plane(name, quality()[1:])
+        path = save(tmp_path / "a.fits", [image(fits.PrimaryHDU), wrong])
+        message = rf"a.fits: {name} must have the shape of the image, \(24, 30\), got"
+        with pytest.raises(ValueError, match=message):
+            files.clean_median(path, tmp_path / "b.fits")
+
+    def test_flags_are_whole_numbers(self, tmp_path):
+        hdus = [image(fits.PrimaryHDU), plane("DQ", quality("f4"))]
+        path = save(tmp_path / "a.fits", hdus)
+        with pytest.raises(ValueError, match=r"a.fits: DQ must hold whole numbers"):
+            files.clean_median(path, tmp_path / "b.fits")
+
+    def test_planes_that_are_only_headers(self, tmp_path):
+        """As in raw files of the Space Telescope: there is no plane."""
+        names = "ERR", "DQ", "MASK"
+        empty = [fits.ImageHDU(name=name) for name in names]
+        path = save(tmp_path / "a.fits", [fits.PrimaryHDU(), image(name="SCI"), *empty])
+        files.clean_median(path, tmp_path / "b.fits")
+        before, after = pieces(path), pieces(tmp_path / "b.fits")
+        assert after[2:5] == before[2:]
+        again = files.read(tmp_path / "b.fits")
+        assert again.uncertainty is None
+        assert again.mask[HIT]
+        with pytest.raises(ValueError, match="dq_bit needs an extension DQ"):
+            files.clean_median(path, tmp_path / "c.fits", dq_bit=4096)
+
     def test_one_image_to_read(self, tmp_path):
         path = save(tmp_path / "a.fits", chips())
         with pytest.raises(ValueError, match="hdu must be one image, got 'all'"):
@@ -530,6 +588,16 @@ class TestCompressed:
             assert all(hdu.verify_checksum() == 1 for hdu in hdus)
         again = files.read(tmp_path / "b.fits.fz")
         assert_array_equal(again.data, wanted.data)
+
+    def test_the_same_bytes_at_any_time(self, tmp_path, monkeypatch):
+        """Each tile would say when it was compressed."""
+        path = save(tmp_path / "a.fits.fz", compressed())
+        contents = []
+        for seconds in (1e9, 1.5e9):
+            monkeypatch.setattr("gzip.time.time", lambda now=seconds: now)
+            files.clean_median(path, tmp_path / "b.fits.fz", overwrite=True)
+            contents.append((tmp_path / "b.fits.fz").read_bytes())
+        assert contents[0] == contents[1]
 
     def test_not_everything_can_be(self, tmp_path):
         path = save(tmp_path / "a.fits", plain())
@@ -619,6 +687,52 @@ class TestHeader:
         clean = ~after.mask
         assert_array_equal(after.data[clean], before.data[clean])
         assert not {"BSCALE", "BZERO"} & set(fits.getheader(tmp_path / "b.fits"))
+
+    def test_an_image_before_it_stays_as_stored(self, tmp_path):
+        """Also if a card of its header must say how the file is called."""
+        preview = image(fits.PrimaryHDU, FILENAME="a.fits")
+        preview.scale("int16", bscale=0.1, bzero=1000)
+        path = save(tmp_path / "a.fits", [preview, image(name="SCI")])
+        files.clean_median(path, tmp_path / "b.fits")
+        (_, old), (_, new) = pieces(path)[0], pieces(tmp_path / "b.fits")[0]
+        assert len(old) == 2 * 2880
+        assert old[2880:] == new[2880:]
+        header = fits.getheader(tmp_path / "b.fits")
+        assert header["FILENAME"] == "b.fits"
+        check_sums(tmp_path / "b.fits")
+
+    @pytest.mark.parametrize("name", ["Übersicht.fits", "two\nlines.fits"])
+    @pytest.mark.parametrize("extension", [False, True])
+    def test_filename_in_any_letters(self, tmp_path, name, extension):
+        hdus = [image(fits.PrimaryHDU, FILENAME="a.fits")]
+        if extension:
+            primary = fits.PrimaryHDU(header=fits.Header({"FILENAME": "a.fits"}))
+            hdus = [primary, image(name="SCI")]
+        path = save(tmp_path / "a.fits", hdus)
+        files.clean_median(path, tmp_path / name)
+        escaped = name.replace("Ü", "\\xdc").replace("\n", "\\n")
+        assert fits.getheader(tmp_path / name)["FILENAME"] == escaped
+        files.clean_median(tmp_path / name, tmp_path / "c.fits")
+        header = fits.getheader(tmp_path / "c.fits", int(extension))
+        assert header["CCRIN1"] == escaped
+
+    def test_keywords_that_are_there_twice(self, tmp_path):
+        """Each with a value of its own, or none, in the header of image or file."""
+        odd = [("AMP", 1, "left"), ("AMP", 2, "right"), ("UNKNOWN", None)]
+        alone = image(fits.PrimaryHDU)
+        for card in odd:
+            alone.header.append(card, end=True)
+        path = save(tmp_path / "a.fits", [alone])
+        files.clean_median(path, tmp_path / "b.fits")
+        header = fits.getheader(tmp_path / "b.fits")
+        assert [card.value for card in header.cards if card.keyword == "AMP"] == [1, 2]
+
+        primary = fits.PrimaryHDU()
+        for card in odd:
+            primary.header.append(card, end=True)
+        path = save(tmp_path / "c.fits", [primary, image(name="SCI")])
+        files.clean_median(path, tmp_path / "d.fits")
+        assert not {"AMP", "UNKNOWN"} & set(fits.getheader(tmp_path / "d.fits", "SCI"))
 
     def test_cards_that_no_standard_knows(self, tmp_path):
         """In other extensions they are neither judged nor mended."""

@@ -2,6 +2,7 @@
 """``ccdcr batch``: a small night, from the folder to the log."""
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,18 @@ def test_one_failure_does_not_cost_the_others(capsys):
     assert page.index('class="failed"') < page.index("a2_crclean.fits")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are of letters there")
+def test_names_that_are_not_in_utf8(capsys):
+    """As old archives have them; they do not cost log and page."""
+    for k in range(2):
+        old, new = Path(f"night/a{k}.fits"), f"night/\udce9{k}.fits"
+        old.rename(new)
+    assert run(NIGHT, capsys)[0] == 0
+    assert list(log()["status"]) == ["done"] * 6
+    assert r"night/\udce90.fits" in log()["input"]
+    assert 'href="./%E90_crclean.fits"' in Path("clean/index.html").read_text()
+
+
 def test_ctrl_c(capsys, monkeypatch):
     """What was done is in the log, and the next run goes on."""
 
@@ -241,6 +254,12 @@ class TestConfig:
         )
         assert run("batch night --config c.toml", capsys)[0] == 0
         assert fits.getheader("clean/a0_crclean.fits")["CCRPEAK"] == 6
+
+    def test_a_switch_is_true_or_false(self, capsys):
+        Path("c.toml").write_text("[batch]\noverwrite = 1\n")
+        status, _, err = run("batch night -o clean --config c.toml", capsys)
+        assert status == 2
+        assert "c.toml: overwrite: must be true or false, got 1" in err
 
     def test_what_is_meant_for_it_must_fit(self, capsys):
         Path("c.toml").write_text("[batch]\nsigclip = 7\n")

@@ -2,6 +2,7 @@
 """Which exposures belong together, and plans that a person can edit."""
 
 import datetime
+import os
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,17 @@ class TestEquivalent:
         night.take("b", **cards)
         assert night.names() == ([("pair", "ab")], {})
 
+    @pytest.mark.parametrize("text", ["600 s", "inf", "nan"])
+    def test_exposure_times_that_are_no_numbers(self, night, text):
+        """Equal texts are equal times, and no others."""
+        night.series("ab", EXPTIME=text)
+        night.series("cd", EXPTIME="60 s")
+        night.series("ef", EXPTIME=0.0)
+        night.series("gh", exposure=None)
+        night.series("ij", EXPTIME="60.0")
+        pairs = [name for _, name in night.names(max_gap=1e5)[0]]
+        assert pairs == ["ab", "cd", "ef", "gh", "ij"]
+
     def test_numbers_as_they_are_written(self, night):
         night.take("a", GAIN=2, SLITWID=1.0)
         night.take("b", GAIN=2.0, SLITWID=1.00000001)
@@ -257,6 +269,12 @@ class TestLeftOut:
         night.series("ab", OBJECT=text)
         assert night.names()[0] == [("pair", "ab")]
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+    def test_what_is_no_file(self, night):
+        os.mkfifo(night.folder / "pipe.fits")
+        (night.folder / "folder.fits").mkdir()
+        assert night.names()[1] == {"pipe": "not a file", "folder": "not a file"}
+
     def test_results(self, night):
         night.series("ab")
         shape = (20, 20)
@@ -332,7 +350,23 @@ class TestArguments:
         assert job.outputs[1] == str(tmp_path / "new" / "b_crclean.fits")
         assert job.group == "M 31, V, 600 s"
         assert batch.result_name("x/a.fits.fz") == str(Path("x/a_crclean.fits"))
+        assert batch.result_name("x/a.fits.FZ") == str(Path("x/a_crclean.fits"))
         assert batch.result_name("a.FIT.gz", "y") == str(Path("y/a_crclean.FIT.gz"))
+
+    def test_compressed(self, night):
+        """Their files are smaller than their images."""
+        for path in (night.take("a", shape=(300, 300)), night.take("b")):
+            with fits.open(path) as hdus:
+                shape = (300, 300)
+                image = fits.CompImageHDU(np.zeros(shape, "f4"), hdus[0].header)
+            target = path.with_name(f"{path.name}.fz")
+            fits.HDUList([fits.PrimaryHDU(), image]).writeto(target)
+            assert target.stat().st_size < 4 * 300 * 300
+            path.unlink()
+        assert night.names() == ([("pair", "a.fitsb.fits")], {})
+        content = target.read_bytes()
+        target.write_bytes(content[:-2880])
+        assert night.names()[1]["b.fits"].startswith("not a ")
 
     def test_results_of_one_name(self, night):
         night.series("ab")
@@ -424,6 +458,13 @@ class TestPlanFile:
         with pytest.raises(ValueError, match=rf"plan\.ecsv: {text}"):
             batch.read_plan("plan.ecsv")
 
+    def test_without_a_column(self, tmp_path):
+        path = tmp_path / "plan.ecsv"
+        batch.write_plan(path, [])
+        path.write_text(path.read_text().replace("options", "choices"))
+        with pytest.raises(ValueError, match=r"ccdcr \(no column options\)"):
+            batch.read_plan(path)
+
     @pytest.mark.parametrize(
         ("options", "text"),
         [
@@ -440,6 +481,12 @@ class TestPlanFile:
         path.write_text(path.read_text().replace("grow=2", options))
         with pytest.raises(ValueError, match=text):
             batch.read_plan(path)
+
+    def test_names_that_are_not_in_utf8(self, tmp_path):
+        job = batch.Job("median", [os.fsdecode(b"\xe9.fits")], ["b"])
+        with pytest.raises(ValueError, match="names of files must be in UTF-8"):
+            batch.write_plan(tmp_path / "plan.ecsv", [job])
+        assert not (tmp_path / "plan.ecsv").exists()
 
     def test_what_cannot_be_written(self, tmp_path):
         options = {"gain": 2 * u.electron / u.adu}
