@@ -17,7 +17,8 @@ from ccdcr._outliers import compare
 __all__ = ["remember", "tell", "write_log"]
 
 _GROUPS = 20  # that are told one by one
-_SHOWN = 10  # files that are left out, by name
+_SHOWN = 10  # files that are left out, or have warnings, by name
+_LONGEST = 250  # letters of warnings on a line
 
 
 def remember(records, path):
@@ -110,13 +111,21 @@ def tell(records, plan):
         for out, (_, reason) in zip(record.job.outputs, comparisons, strict=False):
             if reason:
                 print(f"unusual: {out}: {reason}")
-    warned = sum(bool(record.warnings) for record in records)
-    if warned:
-        print(f"with warnings: {warned} (they are in the log)")
+    _tell_warnings([record for record in records if record.warnings])
     _tell_what_is_left(plan)
     for record in records:
         if record.status == "failed":
             print(f"ccdcr: {record.message}", file=sys.stderr)
+
+
+def _tell_warnings(records):
+    """A line for each job, of which all is in the log."""
+    for record in records[:_SHOWN]:
+        text = "; ".join(record.warnings)
+        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+        print(f"warning: {record.job.outputs[0]}: {text}")
+    if len(records) > _SHOWN:
+        print(f"warning: {len(records) - _SHOWN} more jobs (all are in the log)")
 
 
 def _tell_what_is_left(plan):

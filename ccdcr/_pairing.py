@@ -13,6 +13,7 @@ from astropy import units as u
 from ccdcr._headers import KEYWORDS, NotPlanned, NotReadable, is_fits_name, look_at
 from ccdcr._jobs import FILE_OPTIONS, METHODS, Job, option_names
 from ccdcr._layout import Layout
+from ccdcr._options import AUTO_OR_0
 from ccdcr._typing import PathLike, Value
 
 __all__ = ["Plan", "plan", "result_name"]
@@ -52,7 +53,7 @@ class Plan:
     def __str__(self):
         lines = []
         for number, job in enumerate(self.jobs, 1):
-            options = " ".join(f"{key}={job.options[key]}" for key in job.options)
+            options = "; ".join(f"{key}={job.options[key]}" for key in job.options)
             words = f"{number}. {job.method}: {job.group}", options
             lines.append("; ".join(filter(None, words)))
             lines += [
@@ -106,7 +107,9 @@ def plan(
     calibration : bool, optional
         Whether bias, dark, flat and arc frames are wanted, too.
     options : dict, optional
-        Options of the cleaner for all jobs.
+        Options of the cleaner for all jobs. Without a shift, that of each pair and in
+        each stack is measured (``"auto or 0"``: where that is not possible it is
+        (0, 0), and a warning says so).
 
     Returns
     -------
@@ -148,7 +151,7 @@ def plan(
         no_such_file.fits: no such file
     0 jobs for 0 files; 1 file left out
     """
-    options = {} if options is None else options
+    options = _with_shift(method, {} if options is None else options)
     keywords = _check(method, single, keywords, max_stack, options)
     gap, layout = _seconds(max_gap), Layout.split(dict(options))
     exposures, left, unreadable = [], [], []
@@ -175,6 +178,14 @@ def plan(
     jobs = [job for _, job in sorted(planned, key=lambda one: one[0])]
     _check_names(jobs)
     return Plan(jobs, sorted(left), unreadable)
+
+
+def _with_shift(method, options):
+    """Options that say what a night is sure to need: nobody knows the dithers of it."""
+    name = {"pair": "shift", "stack": "shifts"}.get(method)
+    if name is None or not isinstance(options, dict):
+        return options
+    return {**options, name: options.get(name, AUTO_OR_0)}
 
 
 def _check_known(exposure, method):

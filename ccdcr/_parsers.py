@@ -209,7 +209,10 @@ def _add(parser, name, command):
         settings["dest"] = name
         parser = parser.add_mutually_exclusive_group()
         measure = {"action": "store_const", "const": "auto", "dest": name}
-        added["--auto-shift"] = {**measure, "help": "measure the shift"}
+        text = "measure the shift"
+        if command == "batch":
+            text += ", and fail where that is not possible"
+        added["--auto-shift"] = {**measure, "help": text}
     for option, kind in added.items():
         parser.add_argument(option, **kind)
     return added
@@ -223,6 +226,8 @@ def _of_batch(name):
     also = {"shifts": "shift"}.get(name)
     known = [one for one, names in CLEANERS.items() if {name, also} & {*names}]
     text = OPTIONS[name].meaning
+    if name == "shifts":
+        text = text.replace("(0 0)", "(measured; 0 0 where that is not possible)")
     if 0 < len(known) < len(CLEANERS):
         text += f" [{', '.join(known)}]"
     if name != "replacement":

@@ -11,6 +11,7 @@ from astropy.io import fits
 from astropy.table import QTable
 
 import ccdcr
+from ccdcr import simulate
 from ccdcr.tests.test_cli import run
 
 NIGHT = "batch night --gain 2 --readnoise 6 -o clean"
@@ -345,3 +346,48 @@ def test_bar(capsys, monkeypatch):
     assert re.search(r"2 of 3 jobs: [\d.e+]+ frames/min, \d+ s left", err)
     assert err.endswith("\r")
     assert "\r" not in out
+
+
+class TestShifts:
+    """A night that was dithered, as all are, with stars to be harmed."""
+
+    @pytest.fixture(autouse=True)
+    def dithered(self):
+        options = {"shape": (200, 200), "n_stars": 40, "n_saturated": 0, "n_hits": 5}
+        shifts = [(0, 0), (3, -2), (-1, 4)]
+        scene = simulate.imaging_scene(rng=4, shifts=shifts, **options)
+        Path("stars").mkdir()
+        for k, ccd in enumerate(scene.exposures):
+            ccd.meta["OBJECT"], ccd.meta["EXPTIME"] = "M 3", 300.0
+            ccd.meta["DATE-OBS"] = f"2026-01-05T20:{6 * k:02d}:00"
+            ccd.write(f"stars/{k}.fits")
+        return scene
+
+    @pytest.mark.parametrize("method", ["pair", "stack"])
+    def test_measured(self, method, capsys):
+        """Of three exposures a pair makes a stack, too."""
+        status, out, _ = run(f"batch stars -o clean --method {method}", capsys)
+        assert (status, "1 done" in out, "warning" in out) == (0, True, False)
+        cards = [fits.getheader(f"clean/{k}_crclean.fits") for k in range(3)]
+        assert [(c["CCRDY"], c["CCRDX"]) for c in cards] == [(0, 0), (3, -2), (-1, 4)]
+
+    def test_given(self, capsys):
+        """Then it is what was said, and that it is wrong is said, too."""
+        Path("stars/2.fits").unlink()
+        _, out, _ = run("batch stars -o clean --shift 0 0", capsys)
+        header = fits.getheader("clean/1_crclean.fits")
+        assert (header["CCRDY"], header["CCRDYREQ"]) == (0, 0)
+        assert "warning: clean/0_crclean.fits: the sources of exposure 2 are" in out
+
+    def test_nothing_to_measure(self, capsys):
+        """The frames of the other night have no star."""
+        status, out, _ = run(NIGHT, capsys)
+        (line, *_) = [one for one in out.splitlines() if one.startswith("warning: ")]
+        assert status == 0
+        assert line.startswith(
+            "warning: clean/a0_crclean.fits: the shift of ccd2 could"
+        )
+        assert line.endswith("(0, 0) was taken")
+        status, _, err = run(f"{NIGHT}2 --auto-shift", capsys)
+        assert status == 1
+        assert "too little in common to measure it" in err

@@ -78,6 +78,22 @@ class TestPairs:
         assert jobs == [("pair", "ab")]
         assert left == {"c": "no equivalent exposure within 1 h, or all are in pairs"}
 
+    def test_a_shift_is_measured_unless_it_is_given(self, night):
+        """Nobody knows the dithers of a night."""
+        night.series("abcde")
+        jobs = batch.plan(night.folder)
+        assert [job.options for job in jobs] == [
+            {"shift": "auto or 0"},
+            {"shifts": "auto or 0"},
+        ]
+        (job,) = batch.plan(night.folder, method="stack")
+        assert job.options == {"shifts": "auto or 0"}
+        for shift in ((0, 0), (2, 1), "auto"):
+            first = batch.plan(night.folder, options={"shift": shift}).jobs[0]
+            assert first.options == {"shift": shift}
+        for method in ("median", "lacosmic"):
+            assert batch.plan(night.folder, method=method).jobs[0].options == {}
+
     @pytest.mark.parametrize("single", ["median", "lacosmic"])
     def test_a_single_one_by_another_method(self, night, single):
         night.series("ab")
@@ -85,7 +101,7 @@ class TestPairs:
         options = {"sigma_peak": 7, "unit": "adu", "region": "[1:2,1:2]"}
         plan = batch.plan(night.folder, single=single, options=options)
         assert [job.method for job in plan] == ["pair", single]
-        assert plan.jobs[0].options == options
+        assert plan.jobs[0].options == options | {"shift": "auto or 0"}
         assert plan.jobs[1].options == {"unit": "adu", "region": "[1:2,1:2]"}
 
     def test_a_shift_of_three(self, night):
@@ -379,8 +395,9 @@ class TestArguments:
     def test_printed(self, night):
         night.series("ab")
         night.take("c", OBJECT="M 32")
-        assert str(batch.plan(night.folder, options={"grow": 2})).splitlines() == [
-            "1. pair: M 31, V, 600 s; grow=2",
+        options = {"grow": 2, "shift": "auto"}
+        assert str(batch.plan(night.folder, options=options)).splitlines() == [
+            "1. pair: M 31, V, 600 s; grow=2; shift=auto",
             *(
                 f"    {night.folder / name}.fits -> {night.folder / name}_crclean.fits"
                 for name in "ab"
@@ -421,7 +438,8 @@ class TestPlanFile:
         night.take("e", OBJECT="M 32")
         path = night.folder / "plan.ecsv"
         batch.write_plan(path, batch.plan(night.folder, options={"grow": 2}))
-        text = path.read_text().replace("grow=2", '"grow=1; shift=[1, 0]"', 2)
+        old = "grow=2; shift=auto or 0"
+        text = path.read_text().replace(old, "grow=1; shift=[1, 0]", 2)
         text = text.replace("\n2,", "\n0,")  # not these
         text = text.replace(f"0,,{night.folder}/e.fits,,,", "7,median,e.fits,f.fits,,")
         path.write_text(text)
