@@ -439,7 +439,7 @@ class TestPlanFile:
         path = night.folder / "plan.ecsv"
         batch.write_plan(path, batch.plan(night.folder, options={"grow": 2}))
         old = "grow=2; shift=auto or 0"
-        text = path.read_text().replace(old, "grow=1; shift=[1, 0]", 2)
+        text = path.read_text().replace(old, '"grow=1; shift=[1, 0]"', 2)
         text = text.replace("\n2,", "\n0,")  # not these
         text = text.replace(f"0,,{night.folder}/e.fits,,,", "7,median,e.fits,f.fits,,")
         path.write_text(text)
