@@ -356,13 +356,13 @@ def result_name(path: PathLike, folder: PathLike | None = None) -> str:
     Returns
     -------
     name : str
-        Without ``.fz``: results are not compressed in this way.
+        With the suffixes of the exposure, so that it is compressed if that is; ``.fits``
+        if there are none.
     """
     path = Path(path)
     suffixes = ""
     while path.suffix.lower() in {".gz", ".fits", ".fit", ".fts", ".fz"}:
-        if path.suffix.lower() != ".fz":
-            suffixes = path.suffix + suffixes
+        suffixes = path.suffix + suffixes
         path = path.with_suffix("")
     name = f"{path.name}_crclean{suffixes or '.fits'}"
     return str((path.parent if folder is None else Path(folder)) / name)

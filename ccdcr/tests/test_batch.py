@@ -459,6 +459,27 @@ class TestResume:
         job = batch.Job("pair", [night / "0a.fits", night / "0b.fits"], outs)
         assert statuses(run([job]) + run([job])) == ["done", "skipped"]
 
+    def test_compressed_in_tiles(self, night, tmp_path):
+        """As archives keep raw frames: planned, cleaned, compressed again, known."""
+        for name in "ab":
+            with fits.open(night / f"0{name}.fits") as hdus:
+                image = fits.CompImageHDU(hdus[0].data, hdus[0].header, name="SCI")
+                image.header["OBJECT"] = "M 31"
+                packed = fits.HDUList([fits.PrimaryHDU(), image])
+                packed.writeto(tmp_path / f"{name}.fits.fz")
+        plan = batch.plan(tmp_path, output=tmp_path / "clean", options={"grow": 0})
+        assert plan.left == []
+        done, again = run(plan) + run(plan)
+        assert (done.status, again.status) == ("done", "skipped"), done.message
+        assert again.n_cosmicrays == done.n_cosmicrays
+        assert min(done.n_cosmicrays) > 0
+        assert sorted(contents(tmp_path / "clean")) == [
+            "a_crclean.fits.fz",
+            "b_crclean.fits.fz",
+        ]
+        with fits.open(tmp_path / "clean" / "a_crclean.fits.fz") as hdus:
+            assert isinstance(hdus["SCI"], fits.CompImageHDU)
+
     def test_two_images_in_a_file(self, night, tmp_path):
         for name in "ab":
             hdus = [fits.PrimaryHDU()]

@@ -365,8 +365,8 @@ class TestArguments:
         (job,) = batch.plan(night.folder, output=tmp_path / "new")
         assert job.outputs[1] == str(tmp_path / "new" / "b_crclean.fits")
         assert job.group == "M 31, V, 600 s"
-        assert batch.result_name("x/a.fits.fz") == str(Path("x/a_crclean.fits"))
-        assert batch.result_name("x/a.fits.FZ") == str(Path("x/a_crclean.fits"))
+        assert batch.result_name("x/a.fits.fz") == str(Path("x/a_crclean.fits.fz"))
+        assert batch.result_name("x/a.fits.FZ") == str(Path("x/a_crclean.fits.FZ"))
         assert batch.result_name("a.FIT.gz", "y") == str(Path("y/a_crclean.FIT.gz"))
 
     def test_compressed(self, night):
@@ -386,11 +386,13 @@ class TestArguments:
 
     def test_results_of_one_name(self, night):
         night.series("ab")
-        (night.folder / "a.fits").rename(night.folder / "b.fits.fz")
+        (night.folder / "x").mkdir()
+        (night.folder / "a.fits").rename(night.folder / "x" / "b.fits")
+        paths = [night.folder / "b.fits", night.folder / "x" / "b.fits"]
         with pytest.raises(
             ValueError, match=r"different names, got twice: .*b_crclean"
         ):
-            batch.plan(night.folder)
+            batch.plan(paths, output="new")
 
     def test_printed(self, night):
         night.series("ab")
