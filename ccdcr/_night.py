@@ -91,6 +91,10 @@ def _summary(records, rows):
     if numbers:
         text += f" {_plural(len(numbers), 'frame')}, in the middle one "
         text += f"{_plural(round(statistics.median(numbers)), 'cosmic ray')}."
+    alone = sum(row.frame is not None and math.isnan(row.ratio) for row in rows)
+    if alone:
+        text += f" {_plural(alone, 'frame')} {'has' if alone == 1 else 'have'} too few "
+        text += "others to be compared with."
     kinds = Counter(row.kind for row in rows)
     if kinds["unusual"]:
         text += f" {kinds['unusual']} unusual."

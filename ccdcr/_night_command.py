@@ -186,7 +186,6 @@ def _work(plan, options):
     if stop is not None:
         why = "interrupted" if isinstance(stop, KeyboardInterrupt) else str(stop)
         left = len(plan.jobs) - len(records)
-        # what was running has been finished, but could not say so
         _tell(f"{why}; jobs that are not in the log: {left}; run it again to go on")
         return _INTERRUPTED if isinstance(stop, KeyboardInterrupt) else _FAILED
     failed = plan.unreadable or any(record.status == "failed" for record in records)
@@ -197,18 +196,24 @@ def _records(plan, options):
     """What became of the jobs, in their order, and what has stopped them, or None."""
     records, stop = {}, None
     with _executor(options) as executor, NightBar(len(plan.jobs)) as bar:
+
+        def add(record, *_):
+            records[record.job.outputs] = record
+            bar.add(record)
+
         running = ccdcr.batch.run(
             plan.jobs,
             executor=executor,
+            progress=add,  # which is also told of what ends after Ctrl-C
             overwrite=options.get("overwrite", False),
             resume=not options.get("again", False),
             thumbnails=True,
         )
-        bar.show()
+        jobs = options.get("jobs", 1)
+        bar.show(f"starting {jobs} processes" if jobs > 1 else "")
         try:
-            for record in running:
-                records[record.job.outputs] = record
-                bar.add(record)
+            for _ in running:
+                pass
         except (KeyboardInterrupt, RuntimeError) as failure:
             stop = failure
         finally:

@@ -107,15 +107,26 @@ def tell(records, plan):
     if records:
         print(*_table(records).pformat(max_lines=-1, max_width=-1), sep="\n")
     print(", ".join(f"{counts[word]} {word}" for word in ("done", "skipped", "failed")))
+    alone = 0
     for record, comparisons in zip(records, compare(records), strict=True):
-        for out, (_, reason) in zip(record.job.outputs, comparisons, strict=False):
+        for out, (ratio, reason) in zip(record.job.outputs, comparisons, strict=False):
+            alone += math.isnan(ratio)
             if reason:
-                print(f"unusual: {out}: {reason}")
+                _say(f"unusual: {out}: {reason}")
+    if alone:
+        _say(f"too few frames to compare with: {alone} (three others are needed)")
     _tell_warnings([record for record in records if record.warnings])
     _tell_what_is_left(plan)
     for record in records:
         if record.status == "failed":
-            print(f"ccdcr: {record.message}", file=sys.stderr)
+            _say(f"ccdcr: {record.message}", sys.stderr)
+
+
+def _say(text, stream=None):
+    """Print a line; names of files may have letters that the terminal has not."""
+    stream = stream or sys.stdout
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
 
 def _tell_warnings(records):
@@ -123,7 +134,7 @@ def _tell_warnings(records):
     for record in records[:_SHOWN]:
         text = "; ".join(record.warnings)
         text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
-        print(f"warning: {record.job.outputs[0]}: {text}")
+        _say(f"warning: {record.job.outputs[0]}: {text}")
     if len(records) > _SHOWN:
         print(f"warning: {len(records) - _SHOWN} more jobs (all are in the log)")
 
@@ -131,12 +142,12 @@ def _tell_warnings(records):
 def _tell_what_is_left(plan):
     left = [(path, why) for path, why in plan.left if path not in plan.unreadable]
     for path, why in left[:_SHOWN]:
-        print(f"left out: {path}: {why}")
+        _say(f"left out: {path}: {why}")
     if len(left) > _SHOWN:
         print(f"left out: {len(left) - _SHOWN} more (--dry-run lists them)")
     for path, why in plan.left:
         if path in plan.unreadable:
-            print(f"ccdcr: {path}: {why}", file=sys.stderr)
+            _say(f"ccdcr: {path}: {why}", sys.stderr)
 
 
 def _table(records):
@@ -157,9 +168,10 @@ def _table(records):
         numbers = [n for record in members for n in record.n_cosmicrays]
         parts = [100 * part for record in members for part in record.fraction]
         rates = [r for record in members for r in record.rate if math.isfinite(r)]
-        medians = [_median(numbers), _median(parts, 2), _median(rates)]
+        extremes = f"{min(numbers)} to {max(numbers)}" if numbers else "-"
+        medians = [_median(numbers), extremes, _median(parts, 2), _median(rates)]
         rows.append((group, method, frames, failed, *medians))
-    names = ("group", "method", "frames", "failed", "cosmic rays (median)")
+    names = ("group", "method", "frames", "failed", "cosmic rays (median)", "all")
     return Table(rows=rows, names=(*names, "% of pixels", "per cm2 and minute"))
 
 

@@ -356,8 +356,8 @@ def result_name(path: PathLike, folder: PathLike | None = None) -> str:
     Returns
     -------
     name : str
-        With the suffixes of the exposure, so that it is compressed if that is; ``.fits``
-        if there are none.
+        With the suffixes of the exposure, so that it is compressed if that is; with
+        ``.fits`` if there are none.
     """
     path = Path(path)
     suffixes = ""

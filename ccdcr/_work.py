@@ -17,6 +17,7 @@ from astropy.nddata import NDData
 
 import ccdcr
 from ccdcr import files
+from ccdcr._detections import rate_of
 from ccdcr._jobs import FILE_OPTIONS, Record, failure
 from ccdcr._pictures import grey, limits, png, reduced
 from ccdcr.exceptions import collected
@@ -100,7 +101,7 @@ def _clean(job, conditions):
         ),
         n_pixels=tuple(map(int, counts)),
         fraction=tuple(count / size for count, size in zip(counts, sizes, strict=True)),
-        rate=tuple(_rate(some) for some in found),
+        rate=tuple(_mean([report.rate for report in some]) for some in found),
     )
 
 
@@ -113,8 +114,7 @@ def _flat(reports):
         yield from _flat(one)
 
 
-def _rate(reports):
-    rates = [report.rate for report in reports]
+def _mean(rates):
     if any(rate is None for rate in rates):
         return math.nan
     return float(np.mean([rate.to_value(RATE) for rate in rates]))
@@ -184,7 +184,10 @@ def _cards(path, mark, *, whole):
             for hdu in hdus:
                 names.append(hdu.name)
                 if hdu.header.get("CCRJOB") == mark:
-                    found.append({key: hdu.header.get(key) for key in _CARDS})
+                    cards = dict(hdus[0].header) | dict(hdu.header)
+                    found.append({key: cards.get(key) for key in _CARDS})
+                    n, shape = cards.get("CCRNOBJ") or 0, hdu.shape
+                    found[-1]["rate"] = rate_of(n, cards, shape)
             if whole:
                 np.asarray(hdus[-1].data)  # fails if the file was cut off later
     except Exception:  # whatever it is, this job has not made it, or not all of it
@@ -216,7 +219,7 @@ def _done_before(job, conditions):
         ),
         n_pixels=tuple(counts),
         fraction=tuple(count / size for count, size in zip(counts, sizes, strict=True)),
-        rate=(math.nan,) * len(found),
+        rate=tuple(_mean([cards["rate"] for cards in images]) for images in found),
         warnings=tuple(dict.fromkeys(text for text in texts if text != "none")),
     )
 

@@ -373,6 +373,7 @@ class TestResume:
             assert new.n_cosmicrays == old.n_cosmicrays
             assert new.n_pixels == old.n_pixels
             assert new.fraction == old.fraction
+            assert new.rate == pytest.approx(old.rate)
 
     def test_on_demand_all_is_done_again(self, done):
         jobs, _, out = done
@@ -667,6 +668,23 @@ if __name__ == "__main__":
 """
 
 
+EARLY = """
+import os, sys
+from pathlib import Path
+from ccdcr import batch
+from ccdcr.tests.test_batch import pairs
+if __name__ == "__main__":
+    night, out = Path(sys.argv[1]), Path(sys.argv[2])
+    try:
+        with batch.process_pool(2) as executor:
+            executor.submit(os.getpid)
+            print("they begin", flush=True)
+            list(batch.run(pairs(night, out) , executor=executor))
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
 class TestKilled:
     def test_at_every_moment_of_writing(self, night, tmp_path, undisturbed):
         """Every output is absent or whole, and the next run makes it good."""
@@ -721,6 +739,14 @@ class TestKilled:
         for path in found:  # hidden ones would not be known
             assert path.read_bytes() == undisturbed[path.name]
 
+    def test_interrupted_while_workers_begin(self, night, tmp_path):
+        """They do not hear it, not even while they import."""
+        process = python(EARLY, night, tmp_path, stderr=subprocess.PIPE)
+        assert process.stdout.readline() == "they begin\n"
+        os.killpg(process.pid, signal.SIGINT)
+        out, errors = process.communicate(timeout=300)
+        assert (out, errors) == ("interrupted\n", "")
+
     @pytest.mark.parametrize("executor", EXECUTORS, indirect=True)
     def test_closed(self, night, tmp_path, executor, undisturbed):
         jobs = [job for k in range(9) for job in pairs(night, tmp_path / str(k))]
@@ -733,6 +759,21 @@ class TestKilled:
         assert 0 < len(found) < len(undisturbed) * 9
         for path in found:
             assert path.read_bytes() == undisturbed[path.name]
+
+    @pytest.mark.parametrize("executor", ["threads", "processes"], indirect=True)
+    def test_what_ends_later_is_told(self, night, tmp_path, executor):
+        """All that is there afterwards has been told of."""
+        jobs = [job for k in range(9) for job in pairs(night, tmp_path / str(k))]
+        told = []
+        records = batch.run(
+            jobs, executor=executor, progress=lambda *now: told.append(now)
+        )
+        next(records)
+        records.close()
+        outputs = {out for record, _, _ in told for out in record.job.outputs}
+        assert outputs == set(map(str, tmp_path.glob("*/*")))
+        assert [k for _, k, _ in told] == list(range(1, len(told) + 1))
+        assert 1 < len(told) < len(jobs)
 
     def test_what_was_left_of_others_stays(self, night, tmp_path):
         (job,) = pairs(night, tmp_path, 1)

@@ -27,7 +27,7 @@ def expose(path, seed, obj, start, hits=4):
     header["OBJECT"], header["FILTER"], header["EXPTIME"] = obj, "R", 300.0
     header["DATE-OBS"] = f"2026-01-05T{20 + start // 60:02d}:{start % 60:02d}:00"
     header["BUNIT"], header["XPIXSZ"], header["YPIXSZ"] = "adu", 13.5, 13.5
-    fits.writeto(path, image.astype(np.float32), header)
+    fits.writeto(path, image.astype(np.float32), header, overwrite=True)
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_a_night(capsys):
     assert (status, err) == (0, "")
     assert results() == [f"a{k}_crclean.fits" for k in range(6)]
     lines = out.splitlines()
-    assert re.search(r"M 1, R, 300 s +pair +6 +0 +4", lines[2])
+    assert re.search(r"M 1, R, 300 s +pair +6 +0 +4 +4 to 4 ", lines[2])
     assert "3 done, 0 skipped, 0 failed" in lines
     assert any(line.startswith("left out: night/b.fits: no equiv") for line in lines)
     assert lines[-2:] == [
@@ -181,6 +181,20 @@ def test_something_is_out_of_line(capsys):
         "a7_crclean.fits",
     ]
     assert "where 4 are expected" in unusual[0]
+
+
+def test_out_of_line_in_a_small_night(capsys):
+    """One of six frames in two stacks."""
+    expose("night/a3.fits", 3, "M 1", 18, hits=70)
+    _, out, _ = run(f"{NIGHT} --method stack --max-stack 3", capsys)
+    (line,) = [line for line in out.splitlines() if line.startswith("unusual: ")]
+    assert "a3_crclean.fits" in line
+    assert "where 4 are expected, 4 to 4)" in line
+
+
+def test_too_few_to_compare(capsys):
+    _, out, _ = run("batch night/a0.fits night/a1.fits -o clean", capsys)
+    assert "too few frames to compare with: 2 (three others are needed)" in out
 
 
 class TestPlans:
