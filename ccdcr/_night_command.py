@@ -75,7 +75,7 @@ def _check(parser, options, given):
         fixed = sorted(given - {"paths", "plan", "jobs", "dask", "dry_run", "again"})
         fixed = [name for name in fixed if name not in ("output_dir", "overwrite")]
         if fixed:
-            parser.error(f"{spelling(fixed[0])} must be in the plan, not beside it")
+            parser.error(_beside_plan(fixed[0], options))
     elif "output_dir" not in options and not {"dry_run", "save_plan"} & set(options):
         parser.error("the following arguments are required: -o/--output-dir")
     if {"jobs", "dask"} <= set(options):
@@ -85,6 +85,22 @@ def _check(parser, options, given):
         parser.error(f"--output-dir must be a folder, got the file {folder!r}")
     if "dask" in options and importlib.util.find_spec("distributed") is None:
         parser.error("--dask needs distributed: python -m pip install distributed")
+
+
+def _beside_plan(name, options):
+    """Say where in a plan it belongs."""
+    if name in NIGHT:
+        return f"{spelling(name)} must be given when the plan is made, with --save-plan"
+    value, column = f"{name}={options[name]}", "options"
+    if name == "method":
+        value, column = options[name].partition(":")[0], name
+    elif name == "shifts":
+        numbers = options[name] if isinstance(options[name], str) else "[1, 0]"
+        value = f"shift={numbers} (stacks: shifts)"
+    return (
+        f"{spelling(name)} must be in the plan, not beside it: {value} in its column "
+        f"{column}"
+    )
 
 
 def _plan(options, given):

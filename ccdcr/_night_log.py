@@ -141,6 +141,11 @@ def _tell_warnings(records):
 
 def _tell_what_is_left(plan):
     left = [(path, why) for path, why in plan.left if path not in plan.unreadable]
+    for start, what in (("a calibration", "calibration"), ("a result of", "cleaned")):
+        n = sum(why.startswith(start) for _, why in left)
+        left = [(path, why) for path, why in left if not why.startswith(start)]
+        if n:
+            _say(f"left out: {n} {what} frame{'' if n == 1 else 's'}")
     for path, why in left[:_SHOWN]:
         _say(f"left out: {path}: {why}")
     if len(left) > _SHOWN:

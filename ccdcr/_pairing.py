@@ -18,6 +18,7 @@ from ccdcr._typing import PathLike, Value
 
 __all__ = ["Plan", "plan", "result_name"]
 
+_TOLD = 3  # differences that are told
 _SAME = 1.01  # ratio of exposure times that are equal
 # Options that mean the same for a single exposure.
 _COMMON = {"region", "exclude", "gain", "readnoise", "saturation"}
@@ -170,9 +171,10 @@ def plan(
         left += twins
         for part in _parts(group, method, max_stack, options):
             try:
-                job = _job(part, method, single, output, options, gap)
-            except NotPlanned as reason:
-                left.append((part[0].path, str(reason)))
+                job = _job(part, method, single, output, options)
+            except NotPlanned:
+                why = _why_alone(part[0], exposures, keywords, gap)
+                left.append((part[0].path, why))
             else:
                 planned.append((_order(part[0]), job))
     jobs = [job for _, job in sorted(planned, key=lambda one: one[0])]
@@ -314,11 +316,38 @@ def _stack_options(options):
     return None if options.get("method") == "classic" else options
 
 
-def _job(part, method, single, output, options, gap):
+def _why_alone(one, exposures, keywords, gap):
+    """Say in what it differs from the exposure that is most like it."""
+    best = None
+    for other in exposures:
+        if other is not one:
+            differ = _differences(one, other, keywords)
+            if best is None or len(differ) < len(best):
+                best = differ
+    if not best:
+        return f"no equivalent exposure within {_time(gap)}, or all are in pairs"
+    more = f"; {len(best) - _TOLD} more" if len(best) > _TOLD else ""
+    return f"no equivalent exposure: {'; '.join(best[:_TOLD])}{more}"
+
+
+def _differences(one, other, keywords):
+    *mine, said1, shape1 = one.setup
+    *theirs, said2, shape2 = other.setup
+    same = [a == b for a, b in zip(mine, theirs, strict=True)]
+    same += [_same(one.exposure, other.exposure) and said1 == said2, shape1 == shape2]
+    names = (*keywords, "exposure time", "shape")
+    texts = zip(names, one.texts, other.texts, strict=True)
+    return [
+        f"{name} is {a or 'not given'}, of others {b or 'not given'}"
+        for alike, (name, a, b) in zip(same, texts, strict=True)
+        if not alike
+    ]
+
+
+def _job(part, method, single, output, options):
     if len(part) == 1 and method in ("pair", "stack"):
         if single is None:
-            msg = f"no equivalent exposure within {_time(gap)}, or all are in pairs"
-            raise NotPlanned(msg)
+            raise NotPlanned
         method, taken = single, option_names(single) & (_COMMON | FILE_OPTIONS)
         options = {key: options[key] for key in options if key in taken}
     elif len(part) > 2 and method == "pair":

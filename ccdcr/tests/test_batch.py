@@ -179,6 +179,8 @@ class TestJob:
             ("median", ["a"], ["b"], [], "options must be a dict, got list"),
             ("median", ["a"], ["b"], {"shift": 1}, "cosmicray_median, got 'shift'"),
             ("median", ["a"], ["b"], {"overwrite": True}, "got 'overwrite'"),
+            ("stack", [*"ab"], [*"cd"], {"shift": 1}, r"\(did you mean shifts\?\)"),
+            ("pair", [*"ab"], [*"cd"], {"shift": "yes"}, "'auto or 0' or numbers, go"),
         ],
     )
     def test_refused(self, method, inputs, outputs, options, text):

@@ -104,14 +104,17 @@ class TestOutliers:
         """Without three other jobs frames are compared with three others of any job."""
         assert compare([]) == []
         assert odd(night((100, 100), (100, 100), (1000, 1000))) == [(2, 0), (2, 1)]
-        assert odd(night((100, 90, 110), (95, 1000, 100))) == [(1, 1)]
-        assert odd(night((100, 90, 110, 1000))) == [(0, 3)]
-        rates = [1.0, 1.0, 1.0]
-        stacks = night((100, 90, 110), (1000, 1000, 1000), rates=rates)
+        assert odd(night((100, 90, 110), (95, 1000, 100), method="stack")) == [(1, 1)]
+        assert odd(night((100, 90, 110, 1000), method="stack")) == [(0, 3)]
+        stacks = night((100, 100), (1000, 1000), method="stack", rates=[1.0, 1.0])
         assert odd(stacks) == []  # exposed ten times as long
 
     def test_too_few_to_compare(self):
-        for few in (night((10, 1000)), night((10, 10, 1000)), night((9,), (900,))):
+        for few in (
+            night((10, 1000)),
+            night((10, 10, 1000), method="stack"),
+            night((9,), (9,), (900,), method="median"),
+        ):
             assert odd(few) == []
             assert all(math.isnan(one.ratio) for job in compare(few) for one in job)
 

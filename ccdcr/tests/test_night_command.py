@@ -132,7 +132,7 @@ def test_one_failure_does_not_cost_the_others(capsys):
     assert len(err.splitlines()) == 1
     assert list(log()["status"]) == ["failed"] * 2 + ["done"] * 4
     page = Path("clean/index.html").read_text()
-    assert page.index('class="failed"') < page.index("a2_crclean.fits")
+    assert page.index('class="failed"') < page.index('class="warned"')
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are of letters there")
@@ -195,6 +195,16 @@ def test_out_of_line_in_a_small_night(capsys):
 def test_too_few_to_compare(capsys):
     _, out, _ = run("batch night/a0.fits night/a1.fits -o clean", capsys)
     assert "too few frames to compare with: 2 (three others are needed)" in out
+
+
+def test_calibration_frames_are_counted(capsys):
+    for k in range(3):
+        expose(f"night/bias{k}.fits", k, "bias", 90 + k)
+    lines = run(NIGHT, capsys)[1].splitlines()
+    assert [line for line in lines if line.startswith("left out")] == [
+        "left out: 3 calibration frames",
+        "left out: night/b.fits: no equivalent exposure: OBJECT is M 2, of others M 1",
+    ]
 
 
 class TestPlans:
@@ -289,7 +299,17 @@ class TestConfig:
         ("batch", "give files or folders, or --plan, and not both"),
         ("batch night --plan p.ecsv", "give files or folders, or --plan, and not"),
         ("batch night", "required: -o/--output-dir"),
-        ("batch --plan p.ecsv --gain 2", "--gain must be in the plan, not beside it"),
+        (
+            "batch --plan p.ecsv --gain 2",
+            "--gain must be in the plan, not beside it: gain=2.0 in its column options",
+        ),
+        ("batch --plan p.ecsv --unit adu", "unit=adu in its column options"),
+        ("batch --plan p.ecsv --auto-shift", "shift=auto (stacks: shifts) in its col"),
+        ("batch --plan p.ecsv --method stack", "stack in its column method"),
+        (
+            "batch --plan p.ecsv --max-gap 2h",
+            "--max-gap must be given when the plan is made, with --save-plan",
+        ),
         ("batch night -o night/b.fits", "--output-dir must be a folder, got the file"),
         ("batch night -o clean --sigclip 3", "--sigclip must be left out with --meth"),
         ("batch night -o clean --jobs 0", "invalid whole number >= 1 value: '0'"),

@@ -76,7 +76,26 @@ class TestPairs:
         night.take("c", OBJECT="M 32")
         jobs, left = night.names()
         assert jobs == [("pair", "ab")]
-        assert left == {"c": "no equivalent exposure within 1 h, or all are in pairs"}
+        assert left == {"c": "no equivalent exposure: OBJECT is M 32, of others M 31"}
+
+    def test_why_one_is_alone(self, night):
+        """What differs from the nearest, as it is in the header."""
+        night.series("ab", GAIN=1.6)
+        night.take("c", GAIN=1.7)
+        night.take("d", GAIN=1.7, OBJECT="M 32", exposure=300.0)
+        night.take("e", GAIN=None, shape=(4, 6))
+        night.take("f", GAIN=1.6, pause=9000)
+        night.take("g", GAIN=1.6)
+        jobs, left = night.names(max_gap=3600)
+        assert jobs == [("stack", "abf")]
+        assert left == {
+            "c": "no equivalent exposure: GAIN is 1.7, of others 1.6",
+            "d": "no equivalent exposure: OBJECT is M 32, of others M 31; exposure "
+            "time is 300.0, of others 600.0",
+            "e": "no equivalent exposure: GAIN is not given, of others 1.6; shape is "
+            "(4, 6), of others (4, 5)",
+            "g": "no equivalent exposure within 1 h, or all are in pairs",
+        }
 
     def test_a_shift_is_measured_unless_it_is_given(self, night):
         """Nobody knows the dithers of a night."""
@@ -180,7 +199,17 @@ class TestEquivalent:
     def test_numbers_as_they_are_written(self, night):
         night.take("a", GAIN=2, SLITWID=1.0)
         night.take("b", GAIN=2.0, SLITWID=1.00000001)
-        assert night.names()[0] == [("pair", "ab")]
+        night.take("c", GAIN="2", SLITWID=" 1.00")
+        night.take("d", GAIN=" 2.0 ", SLITWID=1)
+        assert night.names(method="stack")[0] == [("stack", "abcd")]
+
+    def test_names_that_are_numbers(self, night):
+        """Those of asteroids, or of stars, have many digits."""
+        night.series("ab", OBJECT="20260101")
+        night.series("cd", OBJECT="20260102")
+        night.series("ef", OBJECT=20260103)
+        night.series("gh", OBJECT=20260104)
+        assert len(night.names(method="stack")[0]) == 4
 
     def test_other_keywords(self, night):
         night.series("ab", POSANG=0)
@@ -405,8 +434,8 @@ class TestArguments:
                 for name in "ab"
             ),
             "left out:",
-            f"    {night.folder / 'c'}.fits: no equivalent exposure within 1 h, "
-            "or all are in pairs",
+            f"    {night.folder / 'c'}.fits: no equivalent exposure: OBJECT is M 32, "
+            "of others M 31",
             "1 job for 2 files; 1 file left out",
         ]
 
@@ -451,6 +480,36 @@ class TestPlanFile:
         assert plan.jobs[1].outputs == ("f.fits",)
         assert [Path(path).stem for path, _ in plan.left] == ["c", "d"]
 
+    def test_pairs_that_become_a_stack(self, night):
+        """Their shifts are measured, whatever that is called."""
+        night.series("abcd")
+        path = night.folder / "plan.ecsv"
+        batch.write_plan(path, batch.plan(night.folder))
+        text = (
+            path.read_text().replace("1,pair", "1,stack").replace("2,pair", "1,stack")
+        )
+        path.write_text(text)
+        (job,) = batch.read_plan(path)
+        assert (job.method, len(job.inputs)) == ("stack", 4)
+        assert job.options == {"shifts": "auto or 0"}
+        path.write_text(text.replace("shift=", "shifts="))
+        assert batch.read_plan(path).jobs == [job]
+
+    def test_outputs_have_a_name_where_the_others_go(self, night):
+        night.series("ab")
+        night.take("c", OBJECT="M 32")
+        path = night.folder / "plan.ecsv"
+        batch.write_plan(path, batch.plan(night.folder, output="new"))
+        text = path.read_text().replace(
+            f"0,,{night.folder}", f"3,median,{night.folder}"
+        )
+        path.write_text(text.replace(str(Path("new", "a_crclean.fits")), ""))
+        plan = batch.read_plan(path)
+        assert [job.outputs for job in plan] == [
+            (str(Path("new/a_crclean.fits")), str(Path("new/b_crclean.fits"))),
+            (str(Path("new/c_crclean.fits")),),
+        ]
+
     @pytest.mark.parametrize(
         ("old", "new", "text"),
         [
@@ -460,7 +519,7 @@ class TestPlanFile:
                 "job 1: method must be the same in all rows of a job",
             ),
             ("a.fits,", "a.fits,,", "not a plan of ccdcr"),
-            ("a_crclean.fits", "", "job 1: output must be given in all rows of a job"),
+            (",a.fits,", ",,", "job 1: input must be given in all rows of a job"),
             ("1,pair", "5,pair", "job 1: inputs of method 'pair' must be 2, got 1"),
             ("grow=2", "grow=3", "job 1: options must be the same in all rows of a"),
             ("method", "methods", "not a plan of ccdcr"),
@@ -493,6 +552,11 @@ class TestPlanFile:
                 "job 1: options must be like sigma_peak=6; shift=auto, got 'grow'",
             ),
             ("size=3", "job 1: options must be those of .*got 'size'"),
+            (
+                "shift=auto unit=adu",
+                "options must have a semicolon between them, got 'shift=auto unit=adu'",
+            ),
+            ("shifts=[0]", r"got 'shifts' \(did you mean shift\?\)"),
         ],
     )
     def test_options_without_meaning(self, tmp_path, options, text):
