@@ -189,6 +189,10 @@ def _work(plan, options):
     """Do it, and leave log and page whatever happens."""
     folder = Path(options.get("output_dir") or _common_folder(plan))
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (_LOG, _INDEX):
+        if (folder / name).is_dir():
+            msg = f"{folder / name}: is a folder"
+            raise IsADirectoryError(msg)
     _check_index(folder / _INDEX, options.get("overwrite", False))
     records, stop = _records(plan, options)
     if records:

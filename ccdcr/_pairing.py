@@ -156,7 +156,12 @@ def plan(
     keywords = _check(method, single, keywords, max_stack, options)
     gap, layout = _seconds(max_gap), Layout.split(dict(options))
     exposures, left, unreadable = [], [], []
+    seen: dict[str, str] = {}
     for path in _files(paths):
+        first = seen.setdefault(os.path.realpath(path), path)
+        if first != path:  # by a link, or another way
+            left.append((path, f"the same file as {first}"))
+            continue
         try:
             one = look_at(path, keywords, calibration, layout)
             _check_known(one, method)

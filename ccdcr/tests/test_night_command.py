@@ -373,6 +373,14 @@ def test_a_page_of_others_stays(capsys):
     assert run(f"{NIGHT} --overwrite", capsys)[0] == 0
 
 
+@pytest.mark.parametrize("name", ["index.html", "ccdcr-log.ecsv"])
+def test_folders_in_the_way_are_seen_before_any_work(capsys, name):
+    (Path("clean") / name).mkdir(parents=True)
+    status, _, err = run(NIGHT, capsys)
+    assert (status, err) == (1, f"ccdcr: {Path('clean') / name}: is a folder\n")
+    assert results() == []
+
+
 def test_bar(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     _, out, err = run(NIGHT, capsys)

@@ -314,6 +314,15 @@ class TestLeftOut:
         night.series("ab", OBJECT=text)
         assert night.names()[0] == [("pair", "ab")]
 
+    def test_a_file_that_is_given_twice(self, night, monkeypatch):
+        night.series("ab")
+        monkeypatch.chdir(night.folder)
+        plan = batch.plan(["a.fits", "b.fits", str(night.folder / "b.fits")])
+        assert [job.inputs for job in plan] == [
+            ("a.fits", str(night.folder / "b.fits"))
+        ]
+        assert plan.left == [("b.fits", f"the same file as {night.folder / 'b.fits'}")]
+
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
     def test_what_is_no_file(self, night):
         os.mkfifo(night.folder / "pipe.fits")
