@@ -142,6 +142,10 @@ class Record:
     rate : tuple of float
         Cosmic rays per square centimetre and minute; NaN if the header tells no
         exposure time or size of pixels.
+    on_sources : tuple of float
+        How much denser detections are on sources than elsewhere (the card CCRDENS; of
+        some images the largest): far above 1 stars may have been harmed. NaN if that is
+        not known.
     seconds : float
         How long it took, on the clock of the wall.
     warnings : tuple of str
@@ -161,6 +165,7 @@ class Record:
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     thumbnails: tuple[bytes, ...] | None = None
+    on_sources: tuple[float, ...] = ()
 
 
 def failure(job, error):

@@ -24,6 +24,7 @@ _HEADS = (
     ("pixels", "number"),
     ("%", "number"),
     ("per cm² and minute", "number"),
+    ("on sources over others", "number"),
     ("seconds", "number"),
     ("what", "text"),
 )
@@ -115,6 +116,8 @@ def _head(name, kind):
 def _row(row, k, folder):
     record, frame = row.record, row.frame
     failed = frame is None
+    known = not failed and frame < len(record.on_sources)
+    density = record.on_sources[frame] if known else None
     cells = [
         f'<td class="picture">{_picture(record, frame)}</td>',
         f'<th scope="row">{_names(record, frame, folder)}</th>',
@@ -124,6 +127,7 @@ def _row(row, k, folder):
         _number("pixels", None if failed else record.n_pixels[frame], "d"),
         _number("%", None if failed else 100 * record.fraction[frame], ".2g"),
         _number("per cm² and minute", None if failed else record.rate[frame], ".3g"),
+        _number("on sources over others", density, ".2g"),
         _number("seconds", record.seconds, ".1f"),
         f'<td class="notes">{_notes(row)}</td>',
     ]

@@ -12,7 +12,8 @@ from ccdcr._arguments import CLEANERS, FILES, NIGHT, spelling
 from ccdcr._headers import is_fits_name
 from ccdcr._inputs import check_options, in_words_of, open_files
 from ccdcr._night import write_index
-from ccdcr._night_log import remember, tell, write_log
+from ccdcr._night_earlier import remember, with_earlier
+from ccdcr._night_log import tell, write_log
 from ccdcr._progress import NightBar
 
 __all__ = ["run_batch"]
@@ -197,9 +198,10 @@ def _work(plan, options):
     records, stop = _records(plan, options)
     if records:
         records = remember(records, folder / _LOG)
-        write_log(records, folder / _LOG)
+        whole = with_earlier(records, folder / _LOG)
+        write_log(whole, folder / _LOG)
         title = f"Cosmic rays: {folder.resolve().name}"
-        write_index(folder / _INDEX, records, title=title)
+        write_index(folder / _INDEX, whole, title=title)
     tell(records, plan)
     if records:
         print(f"log: {folder / _LOG}\nindex: {folder / _INDEX}")

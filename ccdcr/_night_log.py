@@ -2,73 +2,20 @@
 """What is left of a night: its log, and some lines for the person who waits."""
 
 import math
-import os
 import statistics
 import sys
 import uuid
 from collections import Counter
-from dataclasses import replace
-from pathlib import Path
 
 from astropy.table import Table
 
 from ccdcr._outliers import compare
 
-__all__ = ["remember", "tell", "write_log"]
+__all__ = ["tell", "write_log"]
 
 _GROUPS = 20  # that are told one by one
 _SHOWN = 10  # files that are left out, or have warnings, by name
 _LONGEST = 250  # letters of warnings on a line
-
-
-def remember(records, path):
-    """
-    Give skipped jobs what the log of the run that did them knows.
-
-    Parameters
-    ----------
-    records : list of `~ccdcr.batch.Record`
-        What became of the jobs.
-    path : path-like
-        The log of an earlier run, if there is one.
-
-    Returns
-    -------
-    records : list of `~ccdcr.batch.Record`
-        The skipped ones with rates and times, if the log is about the same results.
-    """
-    skipped = [record for record in records if record.status == "skipped"]
-    if not skipped or not Path(path).exists():
-        return records
-    try:
-        log = Table.read(path, format="ascii.ecsv")
-        known = {
-            os.path.abspath(out): rest
-            for out, *rest in zip(
-                log["output"].tolist(),
-                log["n_cosmicrays"].tolist(),
-                log["rate"].tolist(),
-                log["seconds"].tolist(),
-                log["warnings"].tolist(),
-                strict=True,
-            )
-        }
-    except Exception:  # whatever it is, it is replaced
-        return records
-    return [
-        _with(record, known) if record.status == "skipped" else record
-        for record in records
-    ]
-
-
-def _with(record, known):
-    rows = [known.get(os.path.abspath(out)) for out in record.job.outputs]
-    if None in rows or tuple(row[0] for row in rows) != record.n_cosmicrays:
-        return record
-    rate = tuple(math.nan if row[1] is None else float(row[1]) for row in rows)
-    # the card of a result has but the names of what was warned of
-    warnings = (rows[0][3],) if rows[0][3] else record.warnings
-    return replace(record, rate=rate, seconds=float(rows[0][2] or 0), warnings=warnings)
 
 
 def write_log(records, path):

@@ -28,7 +28,7 @@ _LOG: dict[str, type] = {
     "output": str,
 }
 _LOG |= {"n_cosmicrays": int, "n_pixels": int, "fraction": float, "rate": float}
-_LOG |= {"seconds": float, "message": str, "warnings": str}
+_LOG |= {"on_sources": float, "seconds": float, "message": str, "warnings": str}
 _OPTION = re.compile(r"\s*(\w+)\s*=\s*(.*?)\s*", re.DOTALL)
 _SECOND = re.compile(r"\s\w+\s*=")  # in what is no JSON: a semicolon is missing
 
@@ -242,8 +242,8 @@ def summary(records: Iterable[Record]) -> Table:
     log : `~astropy.table.Table`
         A row for each exposure, in the order of their names: ``status``, ``group``,
         ``method``, ``input``, ``output``, ``n_cosmicrays``, ``n_pixels``, ``fraction``,
-        ``rate`` (masked where the job has failed, or the header does not tell), the
-        ``seconds`` of the whole job, ``message`` and ``warnings``.
+        ``rate``, ``on_sources`` (masked where the job has failed, or the header does
+        not tell), the ``seconds`` of the whole job, ``message`` and ``warnings``.
 
     See Also
     --------
@@ -282,7 +282,7 @@ def _row(record, k):
     row = {name: getattr(record, name) for name in ("status", "message", "seconds")}
     row |= {name: getattr(record.job, name) for name in ("group", "method")}
     row |= {"input": record.job.inputs[k], "output": record.job.outputs[k]}
-    for name in ("n_cosmicrays", "n_pixels", "fraction", "rate"):
+    for name in ("n_cosmicrays", "n_pixels", "fraction", "rate", "on_sources"):
         values = getattr(record, name)
         known = values and math.isfinite(values[k])
         row[name] = values[k] if known else None

@@ -30,7 +30,10 @@ RATE = u.Unit("1 / (cm2 min)")
 _SIDE = 160  # pixels of a thumbnail
 _GAP = 4  # pixels between before and after
 # What is told of results that were there.
-_CARDS = ("CCRIMAGE", "CCRNOBJ", "CCRNPIX", "CCRWARN", "CCRFLAGS", "NAXIS1", "NAXIS2")
+_CARDS = (
+    *("CCRIMAGE", "CCRNOBJ", "CCRNPIX", "CCRWARN", "CCRFLAGS", "CCRDENS"),
+    *("NAXIS1", "NAXIS2"),
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def _clean(job, conditions):
         n_pixels=tuple(map(int, counts)),
         fraction=tuple(count / size for count, size in zip(counts, sizes, strict=True)),
         rate=tuple(_mean([report.rate for report in some]) for some in found),
+        on_sources=_on_sources(_cards(out, mark, whole=False) for out in job.outputs),
     )
 
 
@@ -118,6 +122,13 @@ def _mean(rates):
     if any(rate is None for rate in rates):
         return math.nan
     return float(np.mean([rate.to_value(RATE) for rate in rates]))
+
+
+def _on_sources(results):
+    """For each result the largest number of its images."""
+    cards = ([one["CCRDENS"] for one in images] for images in results)
+    known = ([one for one in some if isinstance(one, (int, float))] for some in cards)
+    return tuple(float(max(some, default=math.nan)) for some in known)
 
 
 def stamp_of(job):
@@ -220,6 +231,7 @@ def _done_before(job, conditions):
         n_pixels=tuple(counts),
         fraction=tuple(count / size for count, size in zip(counts, sizes, strict=True)),
         rate=tuple(_mean([cards["rate"] for cards in images]) for images in found),
+        on_sources=_on_sources(found),
         warnings=tuple(dict.fromkeys(text for text in texts if text != "none")),
     )
 

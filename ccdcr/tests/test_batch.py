@@ -204,6 +204,8 @@ class TestRun:
         wanted = [report.rate.to_value("1 / (cm2 min)") for report in reports]
         assert records[1].rate == pytest.approx(wanted)
         assert min(records[1].n_cosmicrays) > 0
+        densities = [fits.getheader(out)["CCRDENS"] for out in jobs[1].outputs]
+        assert records[1].on_sources == tuple(densities)
 
     @pytest.mark.parametrize("executor", EXECUTORS, indirect=True)
     @pytest.mark.filterwarnings("ignore:File may have been truncated")
@@ -376,6 +378,7 @@ class TestResume:
             assert new.n_pixels == old.n_pixels
             assert new.fraction == old.fraction
             assert new.rate == pytest.approx(old.rate)
+            assert new.on_sources == old.on_sources
 
     def test_on_demand_all_is_done_again(self, done):
         jobs, _, out = done

@@ -33,6 +33,7 @@ def record(name, counts, *, rates=None, group="M 1, R, 300 s", method="pair", **
         n_pixels=tuple(9 * n for n in counts),
         fraction=tuple(9 * n / 1e6 for n in counts),
         rate=tuple(rates or [math.nan] * len(counts)),
+        on_sources=tuple(1.25 for _ in counts),
         seconds=1.5,
         thumbnails=tuple([PICTURE] * len(counts)),
         **rest,
@@ -177,6 +178,7 @@ class TestPage:
         assert "night/bad1.fits: no image in it" in text
         assert "the noise does not fit" in text
         assert text.count('class="dot') == 10
+        assert text.count('data-name="on sources over others" data-value="1.25"') == 10
 
     def test_links_are_relative(self, tmp_path):
         """Whatever the names are."""

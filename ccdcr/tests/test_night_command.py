@@ -111,6 +111,25 @@ def test_it_goes_on_where_it_was(capsys):
     assert (status, "4 done, 0 skipped" in out) == (0, True)
 
 
+def test_a_part_of_the_night(capsys):
+    """What else is in the folder stays in log and page; what is gone does not."""
+    assert run(NIGHT, capsys)[0] == 0
+    first = log()
+    Path("clean/a5_crclean.fits").unlink()
+    text = NIGHT.replace("night", "night/a0.fits night/a1.fits")
+    status, out, _ = run(f"{text} --again", capsys)
+    assert (status, "1 done, 0 skipped, 0 failed" in out) == (0, True)
+    second = log()
+    assert list(second["status"]) == ["done"] * 2 + ["skipped"] * 3
+    assert second.colnames == first.colnames
+    for name in second.colnames[1:]:
+        assert list(second[name][2:]) == list(first[name][2:5])
+    page = Path("clean/index.html").read_text()
+    assert "3 jobs: 1 done, 2 skipped" in page
+    assert 'href="./a4_crclean.fits"' in page
+    assert "a5_crclean.fits" not in page
+
+
 def test_other_options_make_other_results(capsys):
     assert run(NIGHT, capsys)[0] == 0
     status, out, err = run(f"{NIGHT} --sigma-peak 7", capsys)
