@@ -63,6 +63,8 @@ def run_batch(parser, options, given):
 
 
 def _tell(failure):
+    if isinstance(failure, BrokenPipeError):
+        raise failure  # nobody reads any more
     print(f"ccdcr: {' '.join(str(failure).split())}", file=sys.stderr)
     return _FAILED
 

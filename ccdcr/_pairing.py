@@ -29,7 +29,7 @@ class Plan:
     """
     Jobs, and what is not in any.
 
-    Printing it shows all files; iterating over it gives the jobs.
+    Printing it shows all files; it is a sequence of the jobs.
 
     Parameters
     ----------
@@ -50,6 +50,9 @@ class Plan:
 
     def __len__(self):
         return len(self.jobs)
+
+    def __getitem__(self, index):
+        return self.jobs[index]
 
     def __str__(self):
         lines = []

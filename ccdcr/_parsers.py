@@ -44,6 +44,14 @@ COMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose complaints are not lost below a page of usage."""
+
+    def error(self, message):
+        usage = f"usage: {self.prog} ...; see {self.prog} --help"
+        self.exit(2, f"{usage}\n{self.prog}: error: {message}\n")
+
+
 def make_parser():
     """
     Make the parser of the command.
@@ -55,7 +63,7 @@ def make_parser():
         of the subcommand, and what was typed: options that were not are absent.
     """
     text = "Remove cosmic rays from CCD frames in FITS files."
-    parser = argparse.ArgumentParser(prog="ccdcr", description=text, allow_abbrev=False)
+    parser = _Parser(prog="ccdcr", description=text, allow_abbrev=False)
     version = f"ccdcr {ccdcr.__version__}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="command")

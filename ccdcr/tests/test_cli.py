@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The command, as a person types it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -224,6 +225,26 @@ def test_version(capsys):
 )
 def test_names_of_results(path, folder, result):
     assert Path(cli.result_name(path, folder)) == Path(result)
+
+
+def test_errors_are_not_lost_below_the_usage(capsys):
+    status, out, err = run("batch night", capsys)
+    assert (status, out) == (2, "")
+    assert err == (
+        "usage: ccdcr batch ...; see ccdcr batch --help\n"
+        "ccdcr batch: error: the following arguments are required: -o/--output-dir\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["batch . --dry-run", "report b.fits a.fits"])
+def test_nobody_reads(text):
+    """As in a pipe to head."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-W", "error", "-m", "ccdcr.cli", *text.split()]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_as_a_process():

@@ -432,6 +432,12 @@ class TestArguments:
         ):
             batch.plan(paths, output="new")
 
+    def test_a_sequence_of_jobs(self, night):
+        night.series("abcd")
+        plan = batch.plan(night.folder)
+        assert plan[0] is plan.jobs[0]
+        assert plan[-1:] == list(plan)[1:] == plan.jobs[1:]
+
     def test_printed(self, night):
         night.series("ab")
         night.take("c", OBJECT="M 32")
