@@ -10,6 +10,7 @@ from typing import Any
 
 from astropy import units as u
 
+from ccdcr._equivalent import apart, groups, order, why_alone
 from ccdcr._headers import KEYWORDS, NotPlanned, NotReadable, is_fits_name, look_at
 from ccdcr._jobs import FILE_OPTIONS, METHODS, Job, option_names
 from ccdcr._layout import Layout
@@ -18,8 +19,6 @@ from ccdcr._typing import PathLike, Value
 
 __all__ = ["Plan", "plan", "result_name"]
 
-_TOLD = 3  # differences that are told
-_SAME = 1.01  # ratio of exposure times that are equal
 # Options that mean the same for a single exposure.
 _COMMON = {"region", "exclude", "gain", "readnoise", "saturation"}
 
@@ -174,17 +173,17 @@ def plan(
             if isinstance(reason, NotReadable):
                 unreadable.append(path)
     planned = []
-    for group in _groups(exposures, gap):
-        group, twins = _apart(group) if method in ("pair", "stack") else (group, [])
+    for group in groups(exposures, gap):
+        group, twins = apart(group) if method in ("pair", "stack") else (group, [])
         left += twins
         for part in _parts(group, method, max_stack, options):
             try:
                 job = _job(part, method, single, output, options)
             except NotPlanned:
-                why = _why_alone(part[0], exposures, keywords, gap)
+                why = why_alone(part[0], exposures, keywords, gap)
                 left.append((part[0].path, why))
             else:
-                planned.append((_order(part[0]), job))
+                planned.append((order(part[0]), job))
     jobs = [job for _, job in sorted(planned, key=lambda one: one[0])]
     _check_names(jobs)
     return Plan(jobs, sorted(left), unreadable)
@@ -248,54 +247,6 @@ def _files(paths):
     return sorted(str(path) for path in folder.iterdir() if is_fits_name(path.name))
 
 
-def _order(exposure):
-    """By time, those without one at the end; then by name."""
-    start = exposure.start
-    return start is None, 0.0 if start is None else start, exposure.path
-
-
-def _groups(exposures, gap):
-    """Lists of equivalent exposures, none long after the one before it."""
-    setups = {}
-    for one in sorted(exposures, key=lambda one: one.exposure or 0.0):
-        # the shortest of those that are equal stands for them
-        known = setups.setdefault((one.setup, one.start is None), [])
-        for group in known:
-            if _same(group[0].exposure, one.exposure):
-                group.append(one)
-                break
-        else:
-            known.append([one])
-    for group in (group for known in setups.values() for group in known):
-        group.sort(key=_order)
-        cuts = [0]
-        for k, (one, following) in enumerate(pairwise(group), 1):
-            if one.start is not None and following.start - one.end > gap:
-                cuts.append(k)
-        for first, last in pairwise([*cuts, len(group)]):
-            yield group[first:last]
-
-
-def _apart(group):
-    """Take out what was exposed at the same time: versions of one, or two chips."""
-    twins = {}
-    for one, following in pairwise(group):
-        if one.start is None:
-            continue
-        if following.start <= one.start + (one.exposure or 0.0) / 2:
-            twins[one.path] = following.path
-            twins[following.path] = one.path
-    why = "exposed at the same time as {}: a keyword must tell these apart"
-    left = [(path, why.format(twins[path])) for path in twins]
-    return [one for one in group if one.path not in twins], left
-
-
-def _same(one, other):
-    if one is None or other is None:
-        return one is other
-    return max(one, other) <= _SAME * min(one, other)
-
-
 def _parts(group, method, max_stack, options):
     """Cut a group into what is cleaned together."""
     n = len(group)
@@ -324,34 +275,6 @@ def _stack_options(options):
     return None if options.get("method") == "classic" else options
 
 
-def _why_alone(one, exposures, keywords, gap):
-    """Say in what it differs from the exposure that is most like it."""
-    best = None
-    for other in exposures:
-        if other is not one:
-            differ = _differences(one, other, keywords)
-            if best is None or len(differ) < len(best):
-                best = differ
-    if not best:
-        return f"no equivalent exposure within {_time(gap)}, or all are in pairs"
-    more = f"; {len(best) - _TOLD} more" if len(best) > _TOLD else ""
-    return f"no equivalent exposure: {'; '.join(best[:_TOLD])}{more}"
-
-
-def _differences(one, other, keywords):
-    *mine, said1, shape1 = one.setup
-    *theirs, said2, shape2 = other.setup
-    same = [a == b for a, b in zip(mine, theirs, strict=True)]
-    same += [_same(one.exposure, other.exposure) and said1 == said2, shape1 == shape2]
-    names = (*keywords, "exposure time", "shape")
-    texts = zip(names, one.texts, other.texts, strict=True)
-    return [
-        f"{name} is {a or 'not given'}, of others {b or 'not given'}"
-        for alike, (name, a, b) in zip(same, texts, strict=True)
-        if not alike
-    ]
-
-
 def _job(part, method, single, output, options):
     if len(part) == 1 and method in ("pair", "stack"):
         if single is None:
@@ -369,14 +292,6 @@ def _job(part, method, single, output, options):
         dict(options),
         ", ".join(filter(None, [first.name, seconds])),
     )
-
-
-def _time(seconds):
-    for unit in (u.h, u.min):
-        number = seconds / unit.to(u.s)
-        if number >= 1:
-            return f"{number:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def result_name(path: PathLike, folder: PathLike | None = None) -> str:
