@@ -120,10 +120,10 @@ def _table(records):
         numbers = [n for record in members for n in record.n_cosmicrays]
         parts = [100 * part for record in members for part in record.fraction]
         rates = [r for record in members for r in record.rate if math.isfinite(r)]
-        extremes = f"{min(numbers)} to {max(numbers)}" if numbers else "-"
+        extremes = f"{min(numbers)} - {max(numbers)}" if numbers else "-"
         medians = [_median(numbers), extremes, _median(parts, 2), _median(rates)]
         rows.append((group, method, frames, failed, *medians))
-    names = ("group", "method", "frames", "failed", "cosmic rays (median)", "all")
+    names = ("group", "method", "frames", "failed", "cosmic rays (median)", "from - to")
     return Table(rows=rows, names=(*names, "% of pixels", "per cm2 and minute"))
 
 

@@ -54,7 +54,7 @@ def test_a_night(capsys):
     assert (status, err) == (0, "")
     assert results() == [f"a{k}_crclean.fits" for k in range(6)]
     lines = out.splitlines()
-    assert re.search(r"M 1, R, 300 s +pair +6 +0 +4 +4 to 4 ", lines[2])
+    assert re.search(r"M 1, R, 300 s +pair +6 +0 +4 +4 - 4 ", lines[2])
     assert "3 done, 0 skipped, 0 failed" in lines
     assert any(line.startswith("left out: night/b.fits: no equiv") for line in lines)
     assert lines[-2:] == [
