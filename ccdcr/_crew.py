@@ -72,12 +72,41 @@ def process_pool(workers: int | None = None) -> ProcessPoolExecutor:
     """
     if workers is None:
         workers = _processors()
-    return ProcessPoolExecutor(
+    return _Pool(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_prepare,
         initargs=(log.level,),
     )
+
+
+class _Pool(ProcessPoolExecutor):
+    """One whose processes leave Ctrl-C alone from the start, while they import."""
+
+    def submit(self, *arguments, **options):
+        with _deaf():
+            return super().submit(*arguments, **options)
+
+
+@contextlib.contextmanager
+def _deaf():
+    """Start processes that Ctrl-C never reaches, and let none cut their start short."""
+    came = []
+    mine = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if mine else None
+    if before is not None:
+        signal.signal(signal.SIGINT, lambda *_: came.append(True))
+    if hasattr(signal, "pthread_sigmask"):  # what is blocked here is so in a child
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _processors():
@@ -253,7 +282,8 @@ def _in_own_process(job, conditions):
     receiving, sending = context.Pipe(duplex=False)
     arguments = sending, job, conditions, log.level
     process = context.Process(target=_send, args=arguments)
-    process.start()
+    with _deaf():
+        process.start()
     sending.close()  # here: the end of the process is then that of the pipe
     try:
         with receiving:

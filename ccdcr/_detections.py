@@ -24,7 +24,7 @@ from ccdcr.pixels.table import (
     sums,
 )
 
-__all__ = ["Listed", "list_detections"]
+__all__ = ["Listed", "list_detections", "rate_of"]
 
 _IN_LINE = 25  # suspects in a row or column, at least, of one that is bad
 _SINGLE = "cosmicray_median", "cosmicray_lacosmic"
@@ -93,7 +93,7 @@ def list_detections(frames, factor, mask, others, min_pixels):
     columns["on_edge"] = np.concatenate([_on_edge(p.found, before) for p in parts])
     alone = "line" if after.meta.get("CCRFUNC") in _SINGLE else "source-like"
     columns["suspect"] = _reasons(parts, before, others, alone, mask.shape)
-    rate = _rate(n_all, before)
+    rate = rate_of(n_all, before.meta, before.data.shape)
     return Listed(
         columns, flags is not None, rays.n, left.n, n_all - rays.n, left.at, rate
     )
@@ -181,9 +181,25 @@ def _reasons(parts, before, others, alone, shape):
     return reasons
 
 
-def _rate(n, before):
-    """Cosmic rays per area and time, if the header tells both."""
-    meta = {str(key).upper(): value for key, value in before.meta.items()}
+def rate_of(n, meta, shape):
+    """
+    Tell how many cosmic rays there are per area and time.
+
+    Parameters
+    ----------
+    n : int
+        Number of cosmic rays.
+    meta : mapping
+        Header of the frame.
+    shape : tuple of int
+        Rows and columns of the frame.
+
+    Returns
+    -------
+    rate : `~astropy.units.Quantity` or None
+        None if the header does not tell exposure time and size of pixels.
+    """
+    meta = {str(key).upper(): value for key, value in meta.items()}
 
     def number(key):
         value = meta.get(key)
@@ -194,6 +210,6 @@ def _rate(n, before):
     size = next((pair for pair in sizes if all(pair)), None)
     if time is None or size is None:
         return None
-    rows, columns = before.data.shape
+    rows, columns = shape
     area = (rows * size[1] * u.um) * (columns * size[0] * u.um)
     return (n / (area * time * u.s)).to(1 / (u.cm**2 * u.s))

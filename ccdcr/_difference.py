@@ -12,7 +12,7 @@ from ccdcr._frames import check_pair
 from ccdcr._log import check_add_keyword, record
 from ccdcr._matched import matched_difference
 from ccdcr._regions import allowed_pixels, describe
-from ccdcr.exceptions import warn
+from ccdcr.exceptions import ShiftError, warn
 from ccdcr.pixels.difference import overlap
 from ccdcr.shift import measure_shift
 
@@ -53,15 +53,13 @@ def difference_method(function, ccds, names, shifts, options):
     allowed = allowed_pixels(region, exclude, ccds[0])
     shape = ccds[0].data.shape
     wanted, used, significances = [(0.0, 0.0)], [(0, 0)], [None]
-    for ccd, shift in zip(ccds[1:], shifts, strict=True):
-        significance = None
-        if isinstance(shift, str) and shift == "auto":
-            shift, significance = measure_shift(ccds[0], ccd)
+    shifts, missing = _measured(ccds, names, shifts)
+    for shift, significance in shifts:
         shift, rounded = check_shift(shift_name, shift, shape)
         wanted.append(shift)
         used.append(rounded)
         significances.append(significance)
-    cautions = _missing_noise(ccds, names, options["replacement"])
+    cautions = missing | _missing_noise(ccds, names, options["replacement"])
     if options["method"] == "classic":
         parts = overlap(shape, used[1])
         results = classic_pair(ccds, parts, factors[1], allowed, options)
@@ -95,6 +93,29 @@ def difference_method(function, ccds, names, shifts, options):
         }
         record(out, before, function, cards | shift | own, options["add_keyword"])
     return [out for out, _ in results]
+
+
+def _measured(ccds, names, shifts):
+    """Shifts and how significant they are, if measured; and what to warn of."""
+    found, missing = [], []
+    for ccd, name, shift in zip(ccds[1:], names[1:], shifts, strict=True):
+        significance = None
+        if isinstance(shift, str) and shift in ("auto", _options.AUTO_OR_0):
+            try:
+                shift, significance = measure_shift(ccds[0], ccd)
+            except ShiftError:
+                if shift == "auto":
+                    raise
+                shift = 0, 0
+                missing.append(name)
+        found.append((shift, significance))
+    if not missing:
+        return found, {}
+    text = (
+        f"the shift of {', '.join(missing)} could not be measured, {names[0]} and it "
+        "having too little in common, and (0, 0) was taken"
+    )
+    return found, {"no shift": text}
 
 
 def _checked(options, ccds):

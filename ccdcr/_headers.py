@@ -42,6 +42,7 @@ _CALIBRATION = re.compile(
     r"comparison|lamp|wave|focus)s?\b(?! (neb|cloud|gal))",
     re.IGNORECASE,
 )
+_NUMBER = re.compile(r"[+-]?\d+\.?\d*")
 _SUFFIXES = (".fits", ".fit", ".fts")
 _BLOCK = 2880  # bytes; all parts of a FITS file are multiples of it
 _EPOCH = 40587.0  # MJD of 1970
@@ -63,6 +64,7 @@ class Exposure(NamedTuple):
     exposure: float | None  # seconds
     start: float | None  # seconds since 1970
     name: str  # for people: object and filter
+    texts: tuple = ()  # for people: values of keywords, exposure time, shape
 
     @property
     def end(self):
@@ -134,7 +136,9 @@ def look_at(path, keywords, calibration, layout):
     seconds = _number(time)
     start = _start(header)
     said = None if seconds is not None else _plain(time)  # "300 s" is not "600 s"
-    return Exposure(path, (*setup, shape, said), seconds, start, name)
+    texts = [str(header.get(key, "")).strip() for key in keywords]
+    texts += ["" if time is None else str(time).strip(), str(shape)]
+    return Exposure(path, (*setup, said, shape), seconds, start, name, tuple(texts))
 
 
 def _header(path, layout):
@@ -181,8 +185,14 @@ def _check_length(hdus, index, path):
 def _plain(value):
     """A value such that those are equal that mean the same."""
     if isinstance(value, str):
+        if _NUMBER.fullmatch(value.strip()):
+            number = _plain(float(value))
+            if number == float(value):  # else it is a name of many digits
+                return number
         return " ".join(value.split()).casefold() or None
-    if isinstance(value, (int, float)):  # 1 and 1.0, and what was rounded
+    if isinstance(value, int):
+        return float(value)
+    if isinstance(value, float):  # 1 and 1.0, and what was rounded
         return float(f"{value:.6g}")
     return None  # undefined
 

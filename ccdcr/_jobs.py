@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import ccdcr
 from ccdcr._layout import Layout
+from ccdcr._options import AUTO_OR_0
 
 __all__ = ["FILE_OPTIONS", "METHODS", "Job", "Record", "failure", "option_names"]
 
@@ -21,6 +22,7 @@ METHODS = {
 }
 #: Options of jobs that say how files are read and written.
 FILE_OPTIONS = frozenset(Layout._fields)
+_SHIFTS = {"shift": "shifts", "shifts": "shift"}  # of pairs, and of stacks
 
 
 @dataclass(frozen=True)
@@ -75,17 +77,28 @@ class Job:
         if len(self.outputs) != n:
             msg = f"outputs must be as many as inputs, {n}, got {len(self.outputs)}"
             raise ValueError(msg)
-        if not isinstance(self.options, dict):
-            msg = f"options must be a dict, got {type(self.options).__name__}"
-            raise TypeError(msg)
-        unknown = sorted(set(self.options) - option_names(self.method), key=str)
-        if unknown:
-            msg = (
-                f"options must be those of ccdcr.files.clean_{self.method} and "
-                f"ccdcr.cosmicray_{self.method}, got {unknown[0]!r}"
-            )
+        _check_options(self.method, self.options)
+
+
+def _check_options(method, options):
+    if not isinstance(options, dict):
+        msg = f"options must be a dict, got {type(options).__name__}"
+        raise TypeError(msg)
+    unknown = sorted(set(options) - option_names(method), key=str)
+    if unknown:
+        msg = (
+            f"options must be those of ccdcr.files.clean_{method} and "
+            f"ccdcr.cosmicray_{method}, got {unknown[0]!r}"
+        )
+        if unknown[0] in _SHIFTS and method in ("pair", "stack"):
+            msg += f" (did you mean {_SHIFTS[unknown[0]]}?)"
+        raise ValueError(msg)
+    for name in _SHIFTS:
+        value = options.get(name)
+        if isinstance(value, str) and value not in ("auto", AUTO_OR_0):
+            msg = f"{name} must be 'auto', {AUTO_OR_0!r} or numbers, got {value!r}"
             raise ValueError(msg)
-        Layout.split(dict(self.options))  # which says what is wrong with them
+    Layout.split(dict(options))  # which says what is wrong with them
 
 
 @functools.cache
@@ -129,6 +142,10 @@ class Record:
     rate : tuple of float
         Cosmic rays per square centimetre and minute; NaN if the header tells no
         exposure time or size of pixels.
+    on_sources : tuple of float
+        How much denser detections are on sources than elsewhere (the card CCRDENS; of
+        some images the largest): far above 1 stars may have been harmed. NaN if that is
+        not known.
     seconds : float
         How long it took, on the clock of the wall.
     warnings : tuple of str
@@ -148,6 +165,7 @@ class Record:
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     thumbnails: tuple[bytes, ...] | None = None
+    on_sources: tuple[float, ...] = ()
 
 
 def failure(job, error):

@@ -24,6 +24,7 @@ _HEADS = (
     ("pixels", "number"),
     ("%", "number"),
     ("per cm² and minute", "number"),
+    ("on sources over others", "number"),
     ("seconds", "number"),
     ("what", "text"),
 )
@@ -91,6 +92,10 @@ def _summary(records, rows):
     if numbers:
         text += f" {_plural(len(numbers), 'frame')}, in the middle one "
         text += f"{_plural(round(statistics.median(numbers)), 'cosmic ray')}."
+    alone = sum(row.frame is not None and math.isnan(row.ratio) for row in rows)
+    if alone:
+        text += f" {_plural(alone, 'frame')} {'has' if alone == 1 else 'have'} too few "
+        text += "others to be compared with."
     kinds = Counter(row.kind for row in rows)
     if kinds["unusual"]:
         text += f" {kinds['unusual']} unusual."
@@ -111,6 +116,8 @@ def _head(name, kind):
 def _row(row, k, folder):
     record, frame = row.record, row.frame
     failed = frame is None
+    known = not failed and frame < len(record.on_sources)
+    density = record.on_sources[frame] if known else None
     cells = [
         f'<td class="picture">{_picture(record, frame)}</td>',
         f'<th scope="row">{_names(record, frame, folder)}</th>',
@@ -120,6 +127,7 @@ def _row(row, k, folder):
         _number("pixels", None if failed else record.n_pixels[frame], "d"),
         _number("%", None if failed else 100 * record.fraction[frame], ".2g"),
         _number("per cm² and minute", None if failed else record.rate[frame], ".3g"),
+        _number("on sources over others", density, ".2g"),
         _number("seconds", record.seconds, ".1f"),
         f'<td class="notes">{_notes(row)}</td>',
     ]

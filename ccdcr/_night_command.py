@@ -12,7 +12,8 @@ from ccdcr._arguments import CLEANERS, FILES, NIGHT, spelling
 from ccdcr._headers import is_fits_name
 from ccdcr._inputs import check_options, in_words_of, open_files
 from ccdcr._night import write_index
-from ccdcr._night_log import remember, tell, write_log
+from ccdcr._night_earlier import remember, with_earlier
+from ccdcr._night_log import tell, write_log
 from ccdcr._progress import NightBar
 
 __all__ = ["run_batch"]
@@ -62,6 +63,8 @@ def run_batch(parser, options, given):
 
 
 def _tell(failure):
+    if isinstance(failure, BrokenPipeError):
+        raise failure  # nobody reads any more
     print(f"ccdcr: {' '.join(str(failure).split())}", file=sys.stderr)
     return _FAILED
 
@@ -75,7 +78,7 @@ def _check(parser, options, given):
         fixed = sorted(given - {"paths", "plan", "jobs", "dask", "dry_run", "again"})
         fixed = [name for name in fixed if name not in ("output_dir", "overwrite")]
         if fixed:
-            parser.error(f"{spelling(fixed[0])} must be in the plan, not beside it")
+            parser.error(_beside_plan(fixed[0], options))
     elif "output_dir" not in options and not {"dry_run", "save_plan"} & set(options):
         parser.error("the following arguments are required: -o/--output-dir")
     if {"jobs", "dask"} <= set(options):
@@ -85,6 +88,22 @@ def _check(parser, options, given):
         parser.error(f"--output-dir must be a folder, got the file {folder!r}")
     if "dask" in options and importlib.util.find_spec("distributed") is None:
         parser.error("--dask needs distributed: python -m pip install distributed")
+
+
+def _beside_plan(name, options):
+    """Say where in a plan it belongs."""
+    if name in NIGHT:
+        return f"{spelling(name)} must be given when the plan is made, with --save-plan"
+    value, column = f"{name}={options[name]}", "options"
+    if name == "method":
+        value, column = options[name].partition(":")[0], name
+    elif name == "shifts":
+        numbers = options[name] if isinstance(options[name], str) else "[1, 0]"
+        value = f"shift={numbers} (stacks: shifts)"
+    return (
+        f"{spelling(name)} must be in the plan, not beside it: {value} in its column "
+        f"{column}"
+    )
 
 
 def _plan(options, given):
@@ -181,16 +200,16 @@ def _work(plan, options):
     records, stop = _records(plan, options)
     if records:
         records = remember(records, folder / _LOG)
-        write_log(records, folder / _LOG)
+        whole = with_earlier(records, folder / _LOG)
+        write_log(whole, folder / _LOG)
         title = f"Cosmic rays: {folder.resolve().name}"
-        write_index(folder / _INDEX, records, title=title)
+        write_index(folder / _INDEX, whole, title=title)
     tell(records, plan)
     if records:
         print(f"log: {folder / _LOG}\nindex: {folder / _INDEX}")
     if stop is not None:
         why = "interrupted" if isinstance(stop, KeyboardInterrupt) else str(stop)
         left = len(plan.jobs) - len(records)
-        # what was running has been finished, but could not say so
         _tell(f"{why}; jobs that are not in the log: {left}; run it again to go on")
         return _INTERRUPTED if isinstance(stop, KeyboardInterrupt) else _FAILED
     failed = plan.unreadable or any(record.status == "failed" for record in records)
@@ -201,18 +220,24 @@ def _records(plan, options):
     """What became of the jobs, in their order, and what has stopped them, or None."""
     records, stop = {}, None
     with _executor(options) as executor, NightBar(len(plan.jobs)) as bar:
+
+        def add(record, *_):
+            records[record.job.outputs] = record
+            bar.add(record)
+
         running = ccdcr.batch.run(
             plan.jobs,
             executor=executor,
+            progress=add,  # which is also told of what ends after Ctrl-C
             overwrite=options.get("overwrite", False),
             resume=not options.get("again", False),
             thumbnails=True,
         )
-        bar.show()
+        jobs = options.get("jobs", 1)
+        bar.show(f"starting {jobs} processes" if jobs > 1 else "")
         try:
-            for record in running:
-                records[record.job.outputs] = record
-                bar.add(record)
+            for _ in running:
+                pass
         except (KeyboardInterrupt, RuntimeError) as failure:
             stop = failure
         finally:

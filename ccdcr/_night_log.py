@@ -2,72 +2,20 @@
 """What is left of a night: its log, and some lines for the person who waits."""
 
 import math
-import os
 import statistics
 import sys
 import uuid
 from collections import Counter
-from dataclasses import replace
-from pathlib import Path
 
 from astropy.table import Table
 
 from ccdcr._outliers import compare
 
-__all__ = ["remember", "tell", "write_log"]
+__all__ = ["tell", "write_log"]
 
 _GROUPS = 20  # that are told one by one
-_SHOWN = 10  # files that are left out, by name
-
-
-def remember(records, path):
-    """
-    Give skipped jobs what the log of the run that did them knows.
-
-    Parameters
-    ----------
-    records : list of `~ccdcr.batch.Record`
-        What became of the jobs.
-    path : path-like
-        The log of an earlier run, if there is one.
-
-    Returns
-    -------
-    records : list of `~ccdcr.batch.Record`
-        The skipped ones with rates and times, if the log is about the same results.
-    """
-    skipped = [record for record in records if record.status == "skipped"]
-    if not skipped or not Path(path).exists():
-        return records
-    try:
-        log = Table.read(path, format="ascii.ecsv")
-        known = {
-            os.path.abspath(out): rest
-            for out, *rest in zip(
-                log["output"].tolist(),
-                log["n_cosmicrays"].tolist(),
-                log["rate"].tolist(),
-                log["seconds"].tolist(),
-                log["warnings"].tolist(),
-                strict=True,
-            )
-        }
-    except Exception:  # whatever it is, it is replaced
-        return records
-    return [
-        _with(record, known) if record.status == "skipped" else record
-        for record in records
-    ]
-
-
-def _with(record, known):
-    rows = [known.get(os.path.abspath(out)) for out in record.job.outputs]
-    if None in rows or tuple(row[0] for row in rows) != record.n_cosmicrays:
-        return record
-    rate = tuple(math.nan if row[1] is None else float(row[1]) for row in rows)
-    # the card of a result has but the names of what was warned of
-    warnings = (rows[0][3],) if rows[0][3] else record.warnings
-    return replace(record, rate=rate, seconds=float(rows[0][2] or 0), warnings=warnings)
+_SHOWN = 10  # files that are left out, or have warnings, by name
+_LONGEST = 250  # letters of warnings on a line
 
 
 def write_log(records, path):
@@ -106,28 +54,52 @@ def tell(records, plan):
     if records:
         print(*_table(records).pformat(max_lines=-1, max_width=-1), sep="\n")
     print(", ".join(f"{counts[word]} {word}" for word in ("done", "skipped", "failed")))
+    alone = 0
     for record, comparisons in zip(records, compare(records), strict=True):
-        for out, (_, reason) in zip(record.job.outputs, comparisons, strict=False):
+        for out, (ratio, reason) in zip(record.job.outputs, comparisons, strict=False):
+            alone += math.isnan(ratio)
             if reason:
-                print(f"unusual: {out}: {reason}")
-    warned = sum(bool(record.warnings) for record in records)
-    if warned:
-        print(f"with warnings: {warned} (they are in the log)")
+                _say(f"unusual: {out}: {reason}")
+    if alone:
+        _say(f"too few frames to compare with: {alone} (three others are needed)")
+    _tell_warnings([record for record in records if record.warnings])
     _tell_what_is_left(plan)
     for record in records:
         if record.status == "failed":
-            print(f"ccdcr: {record.message}", file=sys.stderr)
+            _say(f"ccdcr: {record.message}", sys.stderr)
+
+
+def _say(text, stream=None):
+    """Print a line; names of files may have letters that the terminal has not."""
+    stream = stream or sys.stdout
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+
+
+def _tell_warnings(records):
+    """A line for each job, of which all is in the log."""
+    for record in records[:_SHOWN]:
+        text = "; ".join(record.warnings)
+        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+        _say(f"warning: {record.job.outputs[0]}: {text}")
+    if len(records) > _SHOWN:
+        print(f"warning: {len(records) - _SHOWN} more jobs (all are in the log)")
 
 
 def _tell_what_is_left(plan):
     left = [(path, why) for path, why in plan.left if path not in plan.unreadable]
+    for start, what in (("a calibration", "calibration"), ("a result of", "cleaned")):
+        n = sum(why.startswith(start) for _, why in left)
+        left = [(path, why) for path, why in left if not why.startswith(start)]
+        if n:
+            _say(f"left out: {n} {what} frame{'' if n == 1 else 's'}")
     for path, why in left[:_SHOWN]:
-        print(f"left out: {path}: {why}")
+        _say(f"left out: {path}: {why}")
     if len(left) > _SHOWN:
         print(f"left out: {len(left) - _SHOWN} more (--dry-run lists them)")
     for path, why in plan.left:
         if path in plan.unreadable:
-            print(f"ccdcr: {path}: {why}", file=sys.stderr)
+            _say(f"ccdcr: {path}: {why}", sys.stderr)
 
 
 def _table(records):
@@ -148,9 +120,10 @@ def _table(records):
         numbers = [n for record in members for n in record.n_cosmicrays]
         parts = [100 * part for record in members for part in record.fraction]
         rates = [r for record in members for r in record.rate if math.isfinite(r)]
-        medians = [_median(numbers), _median(parts, 2), _median(rates)]
+        extremes = f"{min(numbers)} - {max(numbers)}" if numbers else "-"
+        medians = [_median(numbers), extremes, _median(parts, 2), _median(rates)]
         rows.append((group, method, frames, failed, *medians))
-    names = ("group", "method", "frames", "failed", "cosmic rays (median)")
+    names = ("group", "method", "frames", "failed", "cosmic rays (median)", "from - to")
     return Table(rows=rows, names=(*names, "% of pixels", "per cm2 and minute"))
 
 

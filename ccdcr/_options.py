@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 
 __all__ = [
+    "AUTO_OR_0",
     "check_axis",
     "check_choice",
     "check_classic",
@@ -21,6 +22,9 @@ __all__ = [
     "check_saturation",
     "check_thresholds",
 ]
+
+#: A shift that is measured where that is possible, with a warning where it is not.
+AUTO_OR_0 = "auto or 0"
 
 
 def check_number(name, value, *, least=0.0, most=math.inf, positive=True):

@@ -9,7 +9,7 @@ __all__ = ["Comparison", "compare"]
 
 _FACTOR = 5.0  # that is too much, or too little
 _SIGMA = 5.0  # of a Poisson distribution, at least
-_ENOUGH = 3  # other jobs that can be compared with
+_ENOUGH = 3  # other jobs that can be compared with, or else other frames
 _MANY = 100  # of which one more or less does not matter
 
 
@@ -39,10 +39,11 @@ def compare(records):
     A frame is compared with the median of the frames of other jobs, since a job that
     went wrong makes all of its frames odd. These are those of the same method and
     group, if there are three such jobs, else those of the same method (stacks and
-    pairs are the same). Where the rate is known, of the frame and of enough others,
-    rates are compared, else numbers. Odd is what differs by more than a factor of 5,
-    and by more than 5 sigma of the Poisson
-    distribution around what is expected.
+    pairs are the same). In a small night, where there are not, it is compared with
+    three or more other frames, of its own job, too; with fewer it is not compared.
+    Where the rate is known, of the frame and of enough others, rates are compared,
+    else numbers. Odd is what differs by more than a factor of 5, and by more than 5
+    sigma of the Poisson distribution around what is expected.
     """
     kinds, groups = {}, {}
     for record in records:
@@ -53,14 +54,31 @@ def compare(records):
     for record in records:
         alike = kinds[_kind(record.job)]
         near = groups[_kind(record.job), record.job.group]
-        choices = [(of, by_rate) for by_rate in (True, False) for of in (near, alike)]
-        typical = [_typical_beside(record, *choice, known) for choice in choices]
-        judged = []
-        for i, n in enumerate(record.n_cosmicrays):
-            values = [_rate(record, i) if by_rate else n for _, by_rate in choices]
-            judged.append(_judge(n, values, typical))
-        comparisons.append(judged)
+        beside = {
+            (by_rate, of is near): _beside(record, of, by_rate, known)
+            for by_rate in (True, False)
+            for of in (near, alike)
+        }
+        comparisons.append(
+            [
+                _judge(n, _choices(record, i, near, alike, beside))
+                for i, n in enumerate(record.n_cosmicrays)
+            ]
+        )
     return comparisons
+
+
+def _choices(record, i, near, alike, beside):
+    """With what a frame can be compared, the best first: its value, what is usual."""
+    for by_rate in (True, False):
+        value = _rate(record, i) if by_rate else record.n_cosmicrays[i]
+        if not math.isfinite(value):
+            continue
+        for of in (near, alike):
+            yield value, beside[by_rate, of is near]
+        for of in (near, alike):
+            if len(of) <= _MANY:
+                yield value, _typical(of, by_rate=by_rate, without=(record, i))
 
 
 def _kind(job):
@@ -69,8 +87,8 @@ def _kind(job):
     return method, job.options.get("method")
 
 
-def _typical_beside(record, records, by_rate, known):
-    """What is typical of other records; of very many one counts for nothing."""
+def _beside(record, records, by_rate, known):
+    """What is typical of other jobs; of very many one counts for nothing."""
     if len(records) <= _MANY:
         others = [one for one in records if one is not record]
         return _typical(others, by_rate=by_rate)
@@ -84,39 +102,44 @@ def _rate(record, i):
     return record.rate[i] if i < len(record.rate) else math.nan
 
 
-def _typical(records, *, by_rate):
-    """Median of a value, and of the numbers beside it; None if they are too few."""
+def _typical(records, *, by_rate, without=None):
+    """Median, least and largest of a value, and median of numbers; None if too few."""
     pairs, jobs = [], 0
     for record in records:
         known = [
             (_rate(record, i) if by_rate else n, n)
             for i, n in enumerate(record.n_cosmicrays)
-            if not by_rate or math.isfinite(_rate(record, i))
+            if without is None or i != without[1] or record is not without[0]
         ]
+        known = [pair for pair in known if math.isfinite(pair[0])]
         pairs += known
         jobs += bool(known)
-    if jobs < _ENOUGH:
+    if (jobs if without is None else len(pairs)) < _ENOUGH:
         return None
-    return tuple(map(statistics.median, zip(*pairs, strict=True)))
+    values, numbers = zip(*pairs, strict=True)
+    middle, number = statistics.median(values), statistics.median(numbers)
+    return middle, min(values), max(values), number
 
 
-def _judge(n, values, typical):
+def _judge(n, choices):
     """Use the first comparison that can be made."""
-    for value, usual in zip(values, typical, strict=True):
-        if usual is None or not math.isfinite(value):
+    for value, usual in choices:
+        if usual is None:
             continue
-        middle, number = usual
+        middle, least, most, number = usual
         if middle == 0:
             ratio, expected = (math.inf if value else 1.0), 0.0
         else:
             ratio = value / middle
             # without a single hit nothing tells how long the frame was exposed
             expected = n / ratio if ratio else number
-        return Comparison(ratio, _reason(n, expected))
+        # numbers that a frame like this would have with the rates of the others
+        unit = n / value if value else expected / middle if middle else 1.0
+        return Comparison(ratio, _reason(n, expected, unit * least, unit * most))
     return Comparison(math.nan, "")
 
 
-def _reason(n, expected):
+def _reason(n, expected, least, most):
     sigma = math.sqrt(max(expected, 1.0))
     if abs(n - expected) <= _SIGMA * sigma:
         return ""
@@ -126,4 +149,7 @@ def _reason(n, expected):
         times = "far fewer than"
     else:
         return ""
-    return f"{times} in comparable frames ({n}, where {expected:.3g} are expected)"
+    return (
+        f"{times} in comparable frames ({n}, where {expected:.3g} are expected, "
+        f"{least:.3g} to {most:.3g})"
+    )

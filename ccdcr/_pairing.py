@@ -10,14 +10,15 @@ from typing import Any
 
 from astropy import units as u
 
+from ccdcr._equivalent import apart, groups, order, why_alone
 from ccdcr._headers import KEYWORDS, NotPlanned, NotReadable, is_fits_name, look_at
 from ccdcr._jobs import FILE_OPTIONS, METHODS, Job, option_names
 from ccdcr._layout import Layout
+from ccdcr._options import AUTO_OR_0
 from ccdcr._typing import PathLike, Value
 
 __all__ = ["Plan", "plan", "result_name"]
 
-_SAME = 1.01  # ratio of exposure times that are equal
 # Options that mean the same for a single exposure.
 _COMMON = {"region", "exclude", "gain", "readnoise", "saturation"}
 
@@ -27,7 +28,7 @@ class Plan:
     """
     Jobs, and what is not in any.
 
-    Printing it shows all files; iterating over it gives the jobs.
+    Printing it shows all files; it is a sequence of the jobs.
 
     Parameters
     ----------
@@ -49,10 +50,13 @@ class Plan:
     def __len__(self):
         return len(self.jobs)
 
+    def __getitem__(self, index):
+        return self.jobs[index]
+
     def __str__(self):
         lines = []
         for number, job in enumerate(self.jobs, 1):
-            options = " ".join(f"{key}={job.options[key]}" for key in job.options)
+            options = "; ".join(f"{key}={job.options[key]}" for key in job.options)
             words = f"{number}. {job.method}: {job.group}", options
             lines.append("; ".join(filter(None, words)))
             lines += [
@@ -106,7 +110,9 @@ def plan(
     calibration : bool, optional
         Whether bias, dark, flat and arc frames are wanted, too.
     options : dict, optional
-        Options of the cleaner for all jobs.
+        Options of the cleaner for all jobs. Without a shift, that of each pair and in
+        each stack is measured (``"auto or 0"``: where that is not possible it is
+        (0, 0), and a warning says so).
 
     Returns
     -------
@@ -148,7 +154,7 @@ def plan(
         no_such_file.fits: no such file
     0 jobs for 0 files; 1 file left out
     """
-    options = {} if options is None else options
+    options = _with_shift(method, {} if options is None else options)
     keywords = _check(method, single, keywords, max_stack, options)
     gap, layout = _seconds(max_gap), Layout.split(dict(options))
     exposures, left, unreadable = [], [], []
@@ -167,19 +173,28 @@ def plan(
             if isinstance(reason, NotReadable):
                 unreadable.append(path)
     planned = []
-    for group in _groups(exposures, gap):
-        group, twins = _apart(group) if method in ("pair", "stack") else (group, [])
+    for group in groups(exposures, gap):
+        group, twins = apart(group) if method in ("pair", "stack") else (group, [])
         left += twins
         for part in _parts(group, method, max_stack, options):
             try:
-                job = _job(part, method, single, output, options, gap)
-            except NotPlanned as reason:
-                left.append((part[0].path, str(reason)))
+                job = _job(part, method, single, output, options)
+            except NotPlanned:
+                why = why_alone(part[0], exposures, keywords, gap)
+                left.append((part[0].path, why))
             else:
-                planned.append((_order(part[0]), job))
+                planned.append((order(part[0]), job))
     jobs = [job for _, job in sorted(planned, key=lambda one: one[0])]
     _check_names(jobs)
     return Plan(jobs, sorted(left), unreadable)
+
+
+def _with_shift(method, options):
+    """Options that say what a night is sure to need: nobody knows the dithers of it."""
+    name = {"pair": "shift", "stack": "shifts"}.get(method)
+    if name is None or not isinstance(options, dict):
+        return options
+    return {**options, name: options.get(name, AUTO_OR_0)}
 
 
 def _check_known(exposure, method):
@@ -232,54 +247,6 @@ def _files(paths):
     return sorted(str(path) for path in folder.iterdir() if is_fits_name(path.name))
 
 
-def _order(exposure):
-    """By time, those without one at the end; then by name."""
-    start = exposure.start
-    return start is None, 0.0 if start is None else start, exposure.path
-
-
-def _groups(exposures, gap):
-    """Lists of equivalent exposures, none long after the one before it."""
-    setups = {}
-    for one in sorted(exposures, key=lambda one: one.exposure or 0.0):
-        # the shortest of those that are equal stands for them
-        known = setups.setdefault((one.setup, one.start is None), [])
-        for group in known:
-            if _same(group[0].exposure, one.exposure):
-                group.append(one)
-                break
-        else:
-            known.append([one])
-    for group in (group for known in setups.values() for group in known):
-        group.sort(key=_order)
-        cuts = [0]
-        for k, (one, following) in enumerate(pairwise(group), 1):
-            if one.start is not None and following.start - one.end > gap:
-                cuts.append(k)
-        for first, last in pairwise([*cuts, len(group)]):
-            yield group[first:last]
-
-
-def _apart(group):
-    """Take out what was exposed at the same time: versions of one, or two chips."""
-    twins = {}
-    for one, following in pairwise(group):
-        if one.start is None:
-            continue
-        if following.start <= one.start + (one.exposure or 0.0) / 2:
-            twins[one.path] = following.path
-            twins[following.path] = one.path
-    why = "exposed at the same time as {}: a keyword must tell these apart"
-    left = [(path, why.format(twins[path])) for path in twins]
-    return [one for one in group if one.path not in twins], left
-
-
-def _same(one, other):
-    if one is None or other is None:
-        return one is other
-    return max(one, other) <= _SAME * min(one, other)
-
-
 def _parts(group, method, max_stack, options):
     """Cut a group into what is cleaned together."""
     n = len(group)
@@ -308,11 +275,10 @@ def _stack_options(options):
     return None if options.get("method") == "classic" else options
 
 
-def _job(part, method, single, output, options, gap):
+def _job(part, method, single, output, options):
     if len(part) == 1 and method in ("pair", "stack"):
         if single is None:
-            msg = f"no equivalent exposure within {_time(gap)}, or all are in pairs"
-            raise NotPlanned(msg)
+            raise NotPlanned
         method, taken = single, option_names(single) & (_COMMON | FILE_OPTIONS)
         options = {key: options[key] for key in options if key in taken}
     elif len(part) > 2 and method == "pair":
@@ -326,14 +292,6 @@ def _job(part, method, single, output, options, gap):
         dict(options),
         ", ".join(filter(None, [first.name, seconds])),
     )
-
-
-def _time(seconds):
-    for unit in (u.h, u.min):
-        number = seconds / unit.to(u.s)
-        if number >= 1:
-            return f"{number:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def result_name(path: PathLike, folder: PathLike | None = None) -> str:
@@ -350,13 +308,13 @@ def result_name(path: PathLike, folder: PathLike | None = None) -> str:
     Returns
     -------
     name : str
-        Without ``.fz``: results are not compressed in this way.
+        With the suffixes of the exposure, so that it is compressed if that is; with
+        ``.fits`` if there are none.
     """
     path = Path(path)
     suffixes = ""
     while path.suffix.lower() in {".gz", ".fits", ".fit", ".fts", ".fz"}:
-        if path.suffix.lower() != ".fz":
-            suffixes = path.suffix + suffixes
+        suffixes = path.suffix + suffixes
         path = path.with_suffix("")
     name = f"{path.name}_crclean{suffixes or '.fits'}"
     return str((path.parent if folder is None else Path(folder)) / name)

@@ -44,6 +44,14 @@ COMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose complaints are not lost below a page of usage."""
+
+    def error(self, message):
+        usage = f"usage: {self.prog} ...; see {self.prog} --help"
+        self.exit(2, f"{usage}\n{self.prog}: error: {message}\n")
+
+
 def make_parser():
     """
     Make the parser of the command.
@@ -55,7 +63,7 @@ def make_parser():
         of the subcommand, and what was typed: options that were not are absent.
     """
     text = "Remove cosmic rays from CCD frames in FITS files."
-    parser = argparse.ArgumentParser(prog="ccdcr", description=text, allow_abbrev=False)
+    parser = _Parser(prog="ccdcr", description=text, allow_abbrev=False)
     version = f"ccdcr {ccdcr.__version__}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -209,7 +217,10 @@ def _add(parser, name, command):
         settings["dest"] = name
         parser = parser.add_mutually_exclusive_group()
         measure = {"action": "store_const", "const": "auto", "dest": name}
-        added["--auto-shift"] = {**measure, "help": "measure the shift"}
+        text = "measure the shift"
+        if command == "batch":
+            text += ", and fail where that is not possible"
+        added["--auto-shift"] = {**measure, "help": text}
     for option, kind in added.items():
         parser.add_argument(option, **kind)
     return added
@@ -223,6 +234,8 @@ def _of_batch(name):
     also = {"shifts": "shift"}.get(name)
     known = [one for one, names in CLEANERS.items() if {name, also} & {*names}]
     text = OPTIONS[name].meaning
+    if name == "shifts":
+        text = text.replace("(0 0)", "(measured; 0 0 where that is not possible)")
     if 0 < len(known) < len(CLEANERS):
         text += f" [{', '.join(known)}]"
     if name != "replacement":

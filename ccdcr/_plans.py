@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,7 +13,7 @@ from astropy import units as u
 from astropy.table import MaskedColumn, Table
 
 from ccdcr._jobs import Job, Record
-from ccdcr._pairing import Plan
+from ccdcr._pairing import Plan, result_name
 from ccdcr._typing import PathLike
 from ccdcr._work import RATE
 
@@ -27,8 +28,9 @@ _LOG: dict[str, type] = {
     "output": str,
 }
 _LOG |= {"n_cosmicrays": int, "n_pixels": int, "fraction": float, "rate": float}
-_LOG |= {"seconds": float, "message": str, "warnings": str}
+_LOG |= {"on_sources": float, "seconds": float, "message": str, "warnings": str}
 _OPTION = re.compile(r"\s*(\w+)\s*=\s*(.*?)\s*", re.DOTALL)
+_SECOND = re.compile(r"\s\w+\s*=")  # in what is no JSON: a semicolon is missing
 
 
 def write_plan(
@@ -62,7 +64,8 @@ def write_plan(
     There is a row for each file; those with the same number make a job, whose method,
     options and group are the same. Options look like ``sigma_peak=6; shift=auto``.
     Files that are left out have the number 0 and a remark: to have one cleaned give it
-    a number of its own, or that of a job, and a method and an output.
+    a number of its own and a method, or those of a job and its options. What has no
+    output gets the name that `result_name` makes, in the folder of the others.
 
     Examples
     --------
@@ -123,7 +126,20 @@ def _to_options(text):
         if match is None:
             msg = f"options must be like sigma_peak=6; shift=auto, got {text!r}"
             raise ValueError(msg)
-        options[match[1]] = _to_value(match[2])
+        value = _to_value(match[2])
+        if isinstance(value, str) and value == match[2] and _SECOND.search(value):
+            msg = f"options must have a semicolon between them, got {part.strip()!r}"
+            raise ValueError(msg)
+        options[match[1]] = value
+    return options
+
+
+def _renamed(method, options):
+    """A shift that is measured is called otherwise in a stack; people forget."""
+    here, other = ("shifts", "shift") if method == "stack" else ("shift", "shifts")
+    if method in ("pair", "stack") and isinstance(options.get(other), str):
+        options = dict(options)
+        options.setdefault(here, options.pop(other))
     return options
 
 
@@ -174,7 +190,18 @@ def read_plan(path: PathLike) -> Plan:
             left.append((row["input"], row["remark"]))
         else:
             jobs.setdefault(number, []).append(row)
+    _name_outputs(jobs)
     return Plan([_job(path, number, jobs[number]) for number in sorted(jobs)], left)
+
+
+def _name_outputs(jobs):
+    """Name the outputs of rows that have none, where most of the others go."""
+    rows = [row for job in jobs.values() for row in job]
+    folders = Counter(os.path.dirname(row["output"]) for row in rows if row["output"])
+    folder = folders.most_common(1)[0][0] if folders else None
+    for row in rows:
+        if row["input"] and not row["output"]:
+            row["output"] = result_name(row["input"], folder)
 
 
 def _text(value):
@@ -189,13 +216,12 @@ def _job(path, number, rows):
                 text = " and ".join(sorted(map(repr, given)))
                 msg = f"{name} must be the same in all rows of a job, got {text}"
                 raise ValueError(msg)
-        for name in ("input", "output"):
-            if not all(row[name] for row in rows):
-                msg = f"{name} must be given in all rows of a job"
-                raise ValueError(msg)
+        if not all(row["input"] for row in rows):
+            msg = "input must be given in all rows of a job"
+            raise ValueError(msg)
         places = ([row[name] for row in rows] for name in ("input", "output"))
         first = rows[0]
-        options = _to_options(first["options"])
+        options = _renamed(first["method"], _to_options(first["options"]))
         return Job(first["method"], *places, options, first["group"])
     except ValueError as error:
         msg = f"{os.fspath(path)}: job {number}: {error}"
@@ -216,8 +242,8 @@ def summary(records: Iterable[Record]) -> Table:
     log : `~astropy.table.Table`
         A row for each exposure, in the order of their names: ``status``, ``group``,
         ``method``, ``input``, ``output``, ``n_cosmicrays``, ``n_pixels``, ``fraction``,
-        ``rate`` (masked where the job has failed, or the header does not tell), the
-        ``seconds`` of the whole job, ``message`` and ``warnings``.
+        ``rate``, ``on_sources`` (masked where the job has failed, or the header does
+        not tell), the ``seconds`` of the whole job, ``message`` and ``warnings``.
 
     See Also
     --------
@@ -256,7 +282,7 @@ def _row(record, k):
     row = {name: getattr(record, name) for name in ("status", "message", "seconds")}
     row |= {name: getattr(record.job, name) for name in ("group", "method")}
     row |= {"input": record.job.inputs[k], "output": record.job.outputs[k]}
-    for name in ("n_cosmicrays", "n_pixels", "fraction", "rate"):
+    for name in ("n_cosmicrays", "n_pixels", "fraction", "rate", "on_sources"):
         values = getattr(record, name)
         known = values and math.isfinite(values[k])
         row[name] = values[k] if known else None

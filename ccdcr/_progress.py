@@ -135,9 +135,18 @@ class NightBar:
             self._frames += len(record.job.inputs)
         self.show()
 
-    def show(self):
-        """Draw the bar."""
+    def show(self, doing=""):
+        """
+        Draw the bar.
+
+        Parameters
+        ----------
+        doing : str, optional
+            What is going on, as long as no job has ended.
+        """
         text = f"{_bar(self._ended, self._n)} {self._ended} of {self._n} jobs"
+        if doing:
+            text += f": {doing}"
         if self._failed:
             text += f", {self._failed} failed"
         minutes = (time.monotonic() - self._started) / 60

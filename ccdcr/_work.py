@@ -17,6 +17,7 @@ from astropy.nddata import NDData
 
 import ccdcr
 from ccdcr import files
+from ccdcr._detections import rate_of
 from ccdcr._jobs import FILE_OPTIONS, Record, failure
 from ccdcr._pictures import grey, limits, png, reduced
 from ccdcr.exceptions import collected
@@ -29,7 +30,10 @@ RATE = u.Unit("1 / (cm2 min)")
 _SIDE = 160  # pixels of a thumbnail
 _GAP = 4  # pixels between before and after
 # What is told of results that were there.
-_CARDS = ("CCRIMAGE", "CCRNOBJ", "CCRNPIX", "CCRWARN", "CCRFLAGS", "NAXIS1", "NAXIS2")
+_CARDS = (
+    *("CCRIMAGE", "CCRNOBJ", "CCRNPIX", "CCRWARN", "CCRFLAGS", "CCRDENS"),
+    *("NAXIS1", "NAXIS2"),
+)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ def _clean(job, conditions):
         ),
         n_pixels=tuple(map(int, counts)),
         fraction=tuple(count / size for count, size in zip(counts, sizes, strict=True)),
-        rate=tuple(_rate(some) for some in found),
+        rate=tuple(_mean([report.rate for report in some]) for some in found),
+        on_sources=_on_sources(_cards(out, mark, whole=False) for out in job.outputs),
     )
 
 
@@ -113,11 +118,17 @@ def _flat(reports):
         yield from _flat(one)
 
 
-def _rate(reports):
-    rates = [report.rate for report in reports]
+def _mean(rates):
     if any(rate is None for rate in rates):
         return math.nan
     return float(np.mean([rate.to_value(RATE) for rate in rates]))
+
+
+def _on_sources(results):
+    """For each result the largest number of its images."""
+    cards = ([one["CCRDENS"] for one in images] for images in results)
+    known = ([one for one in some if isinstance(one, (int, float))] for some in cards)
+    return tuple(float(max(some, default=math.nan)) for some in known)
 
 
 def stamp_of(job):
@@ -159,10 +170,10 @@ def _plain(value):
 def _plain_object(value):
     """What has a repr that leaves out what is in the middle."""
     if isinstance(value, NDData):
-        noise = getattr(value.uncertainty, "array", None)
-        kind = type(value.uncertainty).__name__
-        unit = _plain(value.unit)
-        return [*map(_plain, (value.data, value.mask, noise)), kind, unit]
+        noise = value.uncertainty
+        parts = value.data, value.mask, value.unit
+        parts += getattr(noise, "array", None), getattr(noise, "unit", None)
+        return [*map(_plain, parts), type(noise).__name__]
     if callable(getattr(value, "value_from", None)):  # a keyword of ccdproc
         return ["card", value.name, str(value.unit)]
     if callable(getattr(value, "serialize", None)):  # a region
@@ -186,7 +197,10 @@ def _cards(path, mark, *, whole):
             for hdu in hdus:
                 names.append(hdu.name)
                 if hdu.header.get("CCRJOB") == mark:
-                    found.append({key: hdu.header.get(key) for key in _CARDS})
+                    cards = dict(hdus[0].header) | dict(hdu.header)
+                    found.append({key: cards.get(key) for key in _CARDS})
+                    n, shape = cards.get("CCRNOBJ") or 0, hdu.shape
+                    found[-1]["rate"] = rate_of(n, cards, shape)
             if whole:
                 np.asarray(hdus[-1].data)  # fails if the file was cut off later
     except Exception:  # whatever it is, this job has not made it, or not all of it
@@ -218,7 +232,8 @@ def _done_before(job, conditions):
         ),
         n_pixels=tuple(counts),
         fraction=tuple(count / size for count, size in zip(counts, sizes, strict=True)),
-        rate=(math.nan,) * len(found),
+        rate=tuple(_mean([cards["rate"] for cards in images]) for images in found),
+        on_sources=_on_sources(found),
         warnings=tuple(dict.fromkeys(text for text in texts if text != "none")),
     )
 

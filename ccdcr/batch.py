@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import replace
+from itertools import count
 
 from ccdcr._crew import Crew, process_pool, remove_leftovers, rooted
 from ccdcr._headers import KEYWORDS
@@ -56,7 +57,8 @@ def run(
         (``client.get_executor()``), MPI, Parsl. By default one job is done after the
         other, here.
     progress : callable, optional
-        Is given each `Record`, the number of jobs that have ended, and that of all.
+        Is given each `Record`, the number of jobs that have ended, and that of all;
+        also those of jobs that end after Ctrl-C, or after the iterator was closed.
     overwrite : bool, optional
         Whether files may be replaced that other jobs, or other programs, have made.
     resume : bool, optional
@@ -118,15 +120,26 @@ def run(
     switches = bool(overwrite), bool(resume), bool(thumbnails)
     conditions = Conditions(*switches, begun=time.time_ns())
     remove_leftovers(jobs)
-    records = _records(jobs, executor, conditions, workers)
-    return _told(records, progress, len(jobs))
+    tell = _told_to(progress, len(jobs))
+    return _told(_records(jobs, executor, conditions, workers, tell), tell)
 
 
-def _told(records, progress, n):
+def _told_to(progress, n):
+    """What is called with each record, and counts them."""
+    numbers = count(1)
+
+    def tell(record):
+        k = next(numbers)
+        if progress is not None:
+            progress(record, k, n)
+
+    return tell
+
+
+def _told(records, tell):
     try:
-        for k, record in enumerate(records, 1):
-            if progress is not None:
-                progress(record, k, n)
+        for record in records:
+            tell(record)
             yield record
     finally:
         records.close()
@@ -174,7 +187,7 @@ def _check_files(jobs):
                 raise ValueError(msg)
 
 
-def _records(jobs, executor, conditions, workers):
+def _records(jobs, executor, conditions, workers, tell):
     if executor is None:
         for job in jobs:
             yield work(job, conditions)
@@ -204,8 +217,18 @@ def _records(jobs, executor, conditions, workers):
                 yield from _quarantine(crew, suspects)
                 suspects = []
     finally:
-        wait([future for future in running if not future.cancel()])
+        _finish(crew, running, tell)
         crew.close()
+
+
+def _finish(crew, running, tell):
+    """Wait for what cannot be stopped; nobody asks any more, but it can be told."""
+    late = [future for future in running if not future.cancel()]
+    wait(late)
+    for future in late:
+        record = crew.result(future)
+        if record is not None:
+            tell(_as_given(record, running[future]))
 
 
 def _quarantine(crew, suspects):

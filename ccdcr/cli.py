@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The command ``ccdcr``: what the functions do, on files."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -19,7 +20,7 @@ from ccdcr._progress import Progress
 
 __all__ = ["main"]
 
-_DONE, _FAILED, _INTERRUPTED = 0, 1, 130
+_DONE, _FAILED, _INTERRUPTED, _UNHEARD = 0, 1, 130, 141
 
 
 def main(arguments=None):
@@ -34,8 +35,8 @@ def main(arguments=None):
     Returns
     -------
     status : int
-        0 if all was done, 1 if some inputs failed, 130 after Ctrl-C; wrong use exits
-        with 2.
+        0 if all was done, 1 if some inputs failed, 130 after Ctrl-C, 141 if nobody
+        reads what is printed; wrong use exits with 2.
     """
     from astropy import log
 
@@ -44,10 +45,15 @@ def main(arguments=None):
         # a date in the header that is derived from another is no news, either
         warnings.simplefilter("ignore", FITSFixedWarning)
         try:
-            return _main(arguments)
+            status = _main(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:  # as of ccdcr ... | head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _UNHEARD
         except KeyboardInterrupt:  # a file is there as a whole, or not at all
             print("ccdcr: interrupted", file=sys.stderr)
             return _INTERRUPTED
+    return status
 
 
 def _main(arguments):
@@ -98,6 +104,8 @@ def _check_cleaning(parser, cleaner, options):
 
 def _tell(paths, failure):
     """One line on the error stream for one failure."""
+    if isinstance(failure, BrokenPipeError):
+        raise failure  # nobody reads any more
     paths = [path for path in paths if path is not None]
     sentence = " ".join(str(failure).split()) or type(failure).__name__
     prefix = "" if any(str(path) in sentence for path in paths) else f"{paths[0]}: "

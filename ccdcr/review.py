@@ -266,5 +266,9 @@ def _page(title, summary, content):
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     for character in "<>&":  # nothing can end the element that holds it
         text = text.replace(character, f"\\u{ord(character):04x}")
-    parts = {"title": html.escape(title), "summary": html.escape(summary)}
+    parts = {"title": html.escape(title), "summary": _lines(summary)}
     return make_page("review", {**parts, "content": text})
+
+
+def _lines(text):
+    return html.escape(text).replace("\n", "<br>")

@@ -7,6 +7,7 @@ from typing import Literal
 from astropy.nddata import CCDData
 
 from ccdcr._difference import difference_method
+from ccdcr._options import AUTO_OR_0
 from ccdcr._typing import Keyword, Region, Saturation, Shift, Value
 
 __all__ = ["cosmicray_stack"]
@@ -141,8 +142,8 @@ def _relative_to_first(shifts, n):
     """Shift of each exposure after the first."""
     if shifts is None:
         return [(0, 0)] * (n - 1)
-    if isinstance(shifts, str) and shifts == "auto":
-        return ["auto"] * (n - 1)
+    if isinstance(shifts, str) and shifts in ("auto", AUTO_OR_0):
+        return [shifts] * (n - 1)
     msg = (
         f"shifts must be 'auto' or {n} pairs (dy, dx) of which the first is (0, 0), "
         f"got {shifts!r}"

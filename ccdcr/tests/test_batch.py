@@ -179,6 +179,8 @@ class TestJob:
             ("median", ["a"], ["b"], [], "options must be a dict, got list"),
             ("median", ["a"], ["b"], {"shift": 1}, "cosmicray_median, got 'shift'"),
             ("median", ["a"], ["b"], {"overwrite": True}, "got 'overwrite'"),
+            ("stack", [*"ab"], [*"cd"], {"shift": 1}, r"\(did you mean shifts\?\)"),
+            ("pair", [*"ab"], [*"cd"], {"shift": "yes"}, "'auto or 0' or numbers, go"),
         ],
     )
     def test_refused(self, method, inputs, outputs, options, text):
@@ -202,6 +204,8 @@ class TestRun:
         wanted = [report.rate.to_value("1 / (cm2 min)") for report in reports]
         assert records[1].rate == pytest.approx(wanted)
         assert min(records[1].n_cosmicrays) > 0
+        densities = [fits.getheader(out)["CCRDENS"] for out in jobs[1].outputs]
+        assert records[1].on_sources == tuple(densities)
 
     @pytest.mark.parametrize("executor", EXECUTORS, indirect=True)
     @pytest.mark.filterwarnings("ignore:File may have been truncated")
@@ -373,6 +377,8 @@ class TestResume:
             assert new.n_cosmicrays == old.n_cosmicrays
             assert new.n_pixels == old.n_pixels
             assert new.fraction == old.fraction
+            assert new.rate == pytest.approx(old.rate)
+            assert new.on_sources == old.on_sources
 
     def test_on_demand_all_is_done_again(self, done):
         jobs, _, out = done
@@ -458,6 +464,27 @@ class TestResume:
         outs = [tmp_path / f"{name}{suffix}" for name in "ab"]
         job = batch.Job("pair", [night / "0a.fits", night / "0b.fits"], outs)
         assert statuses(run([job]) + run([job])) == ["done", "skipped"]
+
+    def test_compressed_in_tiles(self, night, tmp_path):
+        """As archives keep raw frames: planned, cleaned, compressed again, known."""
+        for name in "ab":
+            with fits.open(night / f"0{name}.fits") as hdus:
+                image = fits.CompImageHDU(hdus[0].data, hdus[0].header, name="SCI")
+                image.header["OBJECT"] = "M 31"
+                packed = fits.HDUList([fits.PrimaryHDU(), image])
+                packed.writeto(tmp_path / f"{name}.fits.fz")
+        plan = batch.plan(tmp_path, output=tmp_path / "clean", options={"grow": 0})
+        assert plan.left == []
+        done, again = run(plan) + run(plan)
+        assert (done.status, again.status) == ("done", "skipped"), done.message
+        assert again.n_cosmicrays == done.n_cosmicrays
+        assert min(done.n_cosmicrays) > 0
+        assert sorted(contents(tmp_path / "clean")) == [
+            "a_crclean.fits.fz",
+            "b_crclean.fits.fz",
+        ]
+        with fits.open(tmp_path / "clean" / "a_crclean.fits.fz") as hdus:
+            assert isinstance(hdus["SCI"], fits.CompImageHDU)
 
     def test_two_images_in_a_file(self, night, tmp_path):
         for name in "ab":
@@ -646,6 +673,23 @@ if __name__ == "__main__":
 """
 
 
+EARLY = """
+import os, sys
+from pathlib import Path
+from ccdcr import batch
+from ccdcr.tests.test_batch import pairs
+if __name__ == "__main__":
+    night, out = Path(sys.argv[1]), Path(sys.argv[2])
+    try:
+        with batch.process_pool(2) as executor:
+            executor.submit(os.getpid)
+            print("they begin", flush=True)
+            list(batch.run(pairs(night, out) , executor=executor))
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
 class TestKilled:
     def test_at_every_moment_of_writing(self, night, tmp_path, undisturbed):
         """Every output is absent or whole, and the next run makes it good."""
@@ -700,6 +744,14 @@ class TestKilled:
         for path in found:  # hidden ones would not be known
             assert path.read_bytes() == undisturbed[path.name]
 
+    def test_interrupted_while_workers_begin(self, night, tmp_path):
+        """They do not hear it, not even while they import."""
+        process = python(EARLY, night, tmp_path, stderr=subprocess.PIPE)
+        assert process.stdout.readline() == "they begin\n"
+        os.killpg(process.pid, signal.SIGINT)
+        out, errors = process.communicate(timeout=300)
+        assert (out, errors) == ("interrupted\n", "")
+
     @pytest.mark.parametrize("executor", EXECUTORS, indirect=True)
     def test_closed(self, night, tmp_path, executor, undisturbed):
         jobs = [job for k in range(9) for job in pairs(night, tmp_path / str(k))]
@@ -712,6 +764,21 @@ class TestKilled:
         assert 0 < len(found) < len(undisturbed) * 9
         for path in found:
             assert path.read_bytes() == undisturbed[path.name]
+
+    @pytest.mark.parametrize("executor", ["threads", "processes"], indirect=True)
+    def test_what_ends_later_is_told(self, night, tmp_path, executor):
+        """All that is there afterwards has been told of."""
+        jobs = [job for k in range(9) for job in pairs(night, tmp_path / str(k))]
+        told = []
+        records = batch.run(
+            jobs, executor=executor, progress=lambda *now: told.append(now)
+        )
+        next(records)
+        records.close()
+        outputs = {out for record, _, _ in told for out in record.job.outputs}
+        assert outputs == set(map(str, tmp_path.glob("*/*")))
+        assert [k for _, k, _ in told] == list(range(1, len(told) + 1))
+        assert 1 < len(told) < len(jobs)
 
     def test_what_was_left_of_others_stays(self, night, tmp_path):
         (job,) = pairs(night, tmp_path, 1)

@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The command, as a person types it."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -147,7 +148,6 @@ def test_nothing_is_overwritten(capsys):
         ("median a.fits --unit foo", "invalid unit value"),
         ("median a.fits --output-dir b.fits", "must be a folder, got the file"),
         ("median a.fits ./a.fits x/a.fits --output-dir .", "got twice: a_crclean.fits"),
-        ("median a.fits a.fits.fz", "got twice: a_crclean.fits"),
         ("pair a.fits b.fits --output o.fits o.fits", "got twice: o.fits"),
         ("report a.fits b.fits --output t.foo", "invalid name that ends in .ecsv"),
         ("median a.fits --replacement other", "invalid choice"),
@@ -220,13 +220,33 @@ def test_version(capsys):
     [
         ("a.fits", None, "a_crclean.fits"),
         ("x/a.b.fits.gz", None, "x/a.b_crclean.fits.gz"),
-        ("x/a.fits.fz", "y", "y/a_crclean.fits"),
+        ("x/a.fits.fz", "y", "y/a_crclean.fits.fz"),
         ("A.FITS.GZ", None, "A_crclean.FITS.GZ"),
         ("a.dat", None, "a.dat_crclean.fits"),
     ],
 )
 def test_names_of_results(path, folder, result):
     assert Path(cli.result_name(path, folder)) == Path(result)
+
+
+def test_errors_are_not_lost_below_the_usage(capsys):
+    status, out, err = run("batch night", capsys)
+    assert (status, out) == (2, "")
+    assert err == (
+        "usage: ccdcr batch ...; see ccdcr batch --help\n"
+        "ccdcr batch: error: the following arguments are required: -o/--output-dir\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["batch . --dry-run", "report b.fits a.fits"])
+def test_nobody_reads(text):
+    """As in a pipe to head."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-W", "error", "-m", "ccdcr.cli", *text.split()]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_as_a_process():

@@ -33,6 +33,7 @@ def record(name, counts, *, rates=None, group="M 1, R, 300 s", method="pair", **
         n_pixels=tuple(9 * n for n in counts),
         fraction=tuple(9 * n / 1e6 for n in counts),
         rate=tuple(rates or [math.nan] * len(counts)),
+        on_sources=tuple(1.25 for _ in counts),
         seconds=1.5,
         thumbnails=tuple([PICTURE] * len(counts)),
         **rest,
@@ -69,7 +70,8 @@ class TestOutliers:
         one = compare(records)[2][0]
         assert one.ratio == 10
         assert one.reason == (
-            "10 times as many as in comparable frames (1000, where 100 are expected)"
+            "10 times as many as in comparable frames (1000, where 100 are expected, "
+            "97 to 102)"
         )
 
     def test_a_factor_of_five(self):
@@ -100,11 +102,22 @@ class TestOutliers:
         assert compare(night(*[(0, 0)] * 3, (6, 0)))[3][0].ratio == math.inf
 
     def test_small_nights(self):
-        """Three other jobs are needed; frames of one job do not judge each other."""
+        """Without three other jobs frames are compared with three others of any job."""
         assert compare([]) == []
-        assert odd(night((10, 1000))) == []
-        assert odd(night((100, 100), (100, 100), (1000, 1000))) == []
-        assert math.isnan(compare(night((10, 1000)))[0][0].ratio)
+        assert odd(night((100, 100), (100, 100), (1000, 1000))) == [(2, 0), (2, 1)]
+        assert odd(night((100, 90, 110), (95, 1000, 100), method="stack")) == [(1, 1)]
+        assert odd(night((100, 90, 110, 1000), method="stack")) == [(0, 3)]
+        stacks = night((100, 100), (1000, 1000), method="stack", rates=[1.0, 1.0])
+        assert odd(stacks) == []  # exposed ten times as long
+
+    def test_too_few_to_compare(self):
+        for few in (
+            night((10, 1000)),
+            night((10, 10, 1000), method="stack"),
+            night((9,), (9,), (900,), method="median"),
+        ):
+            assert odd(few) == []
+            assert all(math.isnan(one.ratio) for job in compare(few) for one in job)
 
     def test_a_job_that_failed_has_nothing_to_compare(self):
         records = [*night(*[(100, 100)] * 4), failed("x", "no such file")]
@@ -165,6 +178,7 @@ class TestPage:
         assert "night/bad1.fits: no image in it" in text
         assert "the noise does not fit" in text
         assert text.count('class="dot') == 10
+        assert text.count('data-name="on sources over others" data-value="1.25"') == 10
 
     def test_links_are_relative(self, tmp_path):
         """Whatever the names are."""
@@ -186,6 +200,11 @@ class TestPage:
         for _ in range(2):
             write_index(tmp_path / "index.html", a_night(), title="A night")
         assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+    def test_too_few_to_compare_is_said(self, tmp_path):
+        write_index(tmp_path / "index.html", night((10, 1000)), title="A night")
+        text = (tmp_path / "index.html").read_text(encoding="utf-8")
+        assert "2 frames have too few others to be compared with." in text
 
     def test_no_thumbnails(self, tmp_path):
         one = record("a", (1, 2))

@@ -11,6 +11,7 @@ from astropy.io import fits
 from astropy.table import QTable
 
 import ccdcr
+from ccdcr import simulate
 from ccdcr.tests.test_cli import run
 
 NIGHT = "batch night --gain 2 --readnoise 6 -o clean"
@@ -26,7 +27,7 @@ def expose(path, seed, obj, start, hits=4):
     header["OBJECT"], header["FILTER"], header["EXPTIME"] = obj, "R", 300.0
     header["DATE-OBS"] = f"2026-01-05T{20 + start // 60:02d}:{start % 60:02d}:00"
     header["BUNIT"], header["XPIXSZ"], header["YPIXSZ"] = "adu", 13.5, 13.5
-    fits.writeto(path, image.astype(np.float32), header)
+    fits.writeto(path, image.astype(np.float32), header, overwrite=True)
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def test_a_night(capsys):
     assert (status, err) == (0, "")
     assert results() == [f"a{k}_crclean.fits" for k in range(6)]
     lines = out.splitlines()
-    assert re.search(r"M 1, R, 300 s +pair +6 +0 +4", lines[2])
+    assert re.search(r"M 1, R, 300 s +pair +6 +0 +4 +4 - 4 ", lines[2])
     assert "3 done, 0 skipped, 0 failed" in lines
     assert any(line.startswith("left out: night/b.fits: no equiv") for line in lines)
     assert lines[-2:] == [
@@ -110,6 +111,25 @@ def test_it_goes_on_where_it_was(capsys):
     assert (status, "4 done, 0 skipped" in out) == (0, True)
 
 
+def test_a_part_of_the_night(capsys):
+    """What else is in the folder stays in log and page; what is gone does not."""
+    assert run(NIGHT, capsys)[0] == 0
+    first = log()
+    Path("clean/a5_crclean.fits").unlink()
+    text = NIGHT.replace("night", "night/a0.fits night/a1.fits")
+    status, out, _ = run(f"{text} --again", capsys)
+    assert (status, "1 done, 0 skipped, 0 failed" in out) == (0, True)
+    second = log()
+    assert list(second["status"]) == ["done"] * 2 + ["skipped"] * 3
+    assert second.colnames == first.colnames
+    for name in second.colnames[1:]:
+        assert list(second[name][2:]) == list(first[name][2:5])
+    page = Path("clean/index.html").read_text()
+    assert "3 jobs: 1 done, 2 skipped" in page
+    assert 'href="./a4_crclean.fits"' in page
+    assert "a5_crclean.fits" not in page
+
+
 def test_other_options_make_other_results(capsys):
     assert run(NIGHT, capsys)[0] == 0
     status, out, err = run(f"{NIGHT} --sigma-peak 7", capsys)
@@ -131,7 +151,7 @@ def test_one_failure_does_not_cost_the_others(capsys):
     assert len(err.splitlines()) == 1
     assert list(log()["status"]) == ["failed"] * 2 + ["done"] * 4
     page = Path("clean/index.html").read_text()
-    assert page.index('class="failed"') < page.index("a2_crclean.fits")
+    assert page.index('class="failed"') < page.index('class="warned"')
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are of letters there")
@@ -180,6 +200,30 @@ def test_something_is_out_of_line(capsys):
         "a7_crclean.fits",
     ]
     assert "where 4 are expected" in unusual[0]
+
+
+def test_out_of_line_in_a_small_night(capsys):
+    """One of six frames in two stacks."""
+    expose("night/a3.fits", 3, "M 1", 18, hits=70)
+    _, out, _ = run(f"{NIGHT} --method stack --max-stack 3", capsys)
+    (line,) = [line for line in out.splitlines() if line.startswith("unusual: ")]
+    assert "a3_crclean.fits" in line
+    assert "where 4 are expected, 4 to 4)" in line
+
+
+def test_too_few_to_compare(capsys):
+    _, out, _ = run("batch night/a0.fits night/a1.fits -o clean", capsys)
+    assert "too few frames to compare with: 2 (three others are needed)" in out
+
+
+def test_calibration_frames_are_counted(capsys):
+    for k in range(3):
+        expose(f"night/bias{k}.fits", k, "bias", 90 + k)
+    lines = run(NIGHT, capsys)[1].splitlines()
+    assert [line for line in lines if line.startswith("left out")] == [
+        "left out: 3 calibration frames",
+        "left out: night/b.fits: no equivalent exposure: OBJECT is M 2, of others M 1",
+    ]
 
 
 class TestPlans:
@@ -274,7 +318,17 @@ class TestConfig:
         ("batch", "give files or folders, or --plan, and not both"),
         ("batch night --plan p.ecsv", "give files or folders, or --plan, and not"),
         ("batch night", "required: -o/--output-dir"),
-        ("batch --plan p.ecsv --gain 2", "--gain must be in the plan, not beside it"),
+        (
+            "batch --plan p.ecsv --gain 2",
+            "--gain must be in the plan, not beside it: gain=2.0 in its column options",
+        ),
+        ("batch --plan p.ecsv --unit adu", "unit=adu in its column options"),
+        ("batch --plan p.ecsv --auto-shift", "shift=auto (stacks: shifts) in its col"),
+        ("batch --plan p.ecsv --method stack", "stack in its column method"),
+        (
+            "batch --plan p.ecsv --max-gap 2h",
+            "--max-gap must be given when the plan is made, with --save-plan",
+        ),
         ("batch night -o night/b.fits", "--output-dir must be a folder, got the file"),
         ("batch night -o clean --sigclip 3", "--sigclip must be left out with --meth"),
         ("batch night -o clean --jobs 0", "invalid whole number >= 1 value: '0'"),
@@ -353,3 +407,48 @@ def test_bar(capsys, monkeypatch):
     assert re.search(r"2 of 3 jobs: [\d.e+]+ frames/min, \d+ s left", err)
     assert err.endswith("\r")
     assert "\r" not in out
+
+
+class TestShifts:
+    """A night that was dithered, as all are, with stars to be harmed."""
+
+    @pytest.fixture(autouse=True)
+    def dithered(self):
+        options = {"shape": (200, 200), "n_stars": 40, "n_saturated": 0, "n_hits": 5}
+        shifts = [(0, 0), (3, -2), (-1, 4)]
+        scene = simulate.imaging_scene(rng=4, shifts=shifts, **options)
+        Path("stars").mkdir()
+        for k, ccd in enumerate(scene.exposures):
+            ccd.meta["OBJECT"], ccd.meta["EXPTIME"] = "M 3", 300.0
+            ccd.meta["DATE-OBS"] = f"2026-01-05T20:{6 * k:02d}:00"
+            ccd.write(f"stars/{k}.fits")
+        return scene
+
+    @pytest.mark.parametrize("method", ["pair", "stack"])
+    def test_measured(self, method, capsys):
+        """Of three exposures a pair makes a stack, too."""
+        status, out, _ = run(f"batch stars -o clean --method {method}", capsys)
+        assert (status, "1 done" in out, "warning" in out) == (0, True, False)
+        cards = [fits.getheader(f"clean/{k}_crclean.fits") for k in range(3)]
+        assert [(c["CCRDY"], c["CCRDX"]) for c in cards] == [(0, 0), (3, -2), (-1, 4)]
+
+    def test_given(self, capsys):
+        """Then it is what was said, and that it is wrong is said, too."""
+        Path("stars/2.fits").unlink()
+        _, out, _ = run("batch stars -o clean --shift 0 0", capsys)
+        header = fits.getheader("clean/1_crclean.fits")
+        assert (header["CCRDY"], header["CCRDYREQ"]) == (0, 0)
+        assert "warning: clean/0_crclean.fits: the sources of exposure 2 are" in out
+
+    def test_nothing_to_measure(self, capsys):
+        """The frames of the other night have no star."""
+        status, out, _ = run(NIGHT, capsys)
+        (line, *_) = [one for one in out.splitlines() if one.startswith("warning: ")]
+        assert status == 0
+        assert line.startswith(
+            "warning: clean/a0_crclean.fits: the shift of ccd2 could"
+        )
+        assert line.endswith("(0, 0) was taken")
+        status, _, err = run(f"{NIGHT}2 --auto-shift", capsys)
+        assert status == 1
+        assert "too little in common to measure it" in err

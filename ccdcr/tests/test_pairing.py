@@ -76,7 +76,42 @@ class TestPairs:
         night.take("c", OBJECT="M 32")
         jobs, left = night.names()
         assert jobs == [("pair", "ab")]
-        assert left == {"c": "no equivalent exposure within 1 h, or all are in pairs"}
+        assert left == {"c": "no equivalent exposure: OBJECT is M 32, of others M 31"}
+
+    def test_why_one_is_alone(self, night):
+        """What differs from the nearest, as it is in the header."""
+        night.series("ab", GAIN=1.6)
+        night.take("c", GAIN=1.7)
+        night.take("d", GAIN=1.7, OBJECT="M 32", exposure=300.0)
+        night.take("e", GAIN=None, shape=(4, 6))
+        night.take("f", GAIN=1.6, pause=9000)
+        night.take("g", GAIN=1.6)
+        jobs, left = night.names(max_gap=3600)
+        assert jobs == [("stack", "abf")]
+        assert left == {
+            "c": "no equivalent exposure: GAIN is 1.7, of others 1.6",
+            "d": "no equivalent exposure: OBJECT is M 32, of others M 31; exposure "
+            "time is 300.0, of others 600.0",
+            "e": "no equivalent exposure: GAIN is not given, of others 1.6; shape is "
+            "(4, 6), of others (4, 5)",
+            "g": "no equivalent exposure within 1 h, or all are in pairs",
+        }
+
+    def test_a_shift_is_measured_unless_it_is_given(self, night):
+        """Nobody knows the dithers of a night."""
+        night.series("abcde")
+        jobs = batch.plan(night.folder)
+        assert [job.options for job in jobs] == [
+            {"shift": "auto or 0"},
+            {"shifts": "auto or 0"},
+        ]
+        (job,) = batch.plan(night.folder, method="stack")
+        assert job.options == {"shifts": "auto or 0"}
+        for shift in ((0, 0), (2, 1), "auto"):
+            first = batch.plan(night.folder, options={"shift": shift}).jobs[0]
+            assert first.options == {"shift": shift}
+        for method in ("median", "lacosmic"):
+            assert batch.plan(night.folder, method=method).jobs[0].options == {}
 
     @pytest.mark.parametrize("single", ["median", "lacosmic"])
     def test_a_single_one_by_another_method(self, night, single):
@@ -85,7 +120,7 @@ class TestPairs:
         options = {"sigma_peak": 7, "unit": "adu", "region": "[1:2,1:2]"}
         plan = batch.plan(night.folder, single=single, options=options)
         assert [job.method for job in plan] == ["pair", single]
-        assert plan.jobs[0].options == options
+        assert plan.jobs[0].options == options | {"shift": "auto or 0"}
         assert plan.jobs[1].options == {"unit": "adu", "region": "[1:2,1:2]"}
 
     def test_a_shift_of_three(self, night):
@@ -164,7 +199,17 @@ class TestEquivalent:
     def test_numbers_as_they_are_written(self, night):
         night.take("a", GAIN=2, SLITWID=1.0)
         night.take("b", GAIN=2.0, SLITWID=1.00000001)
-        assert night.names()[0] == [("pair", "ab")]
+        night.take("c", GAIN="2", SLITWID=" 1.00")
+        night.take("d", GAIN=" 2.0 ", SLITWID=1)
+        assert night.names(method="stack")[0] == [("stack", "abcd")]
+
+    def test_names_that_are_numbers(self, night):
+        """Those of asteroids, or of stars, have many digits."""
+        night.series("ab", OBJECT="20260101")
+        night.series("cd", OBJECT="20260102")
+        night.series("ef", OBJECT=20260103)
+        night.series("gh", OBJECT=20260104)
+        assert len(night.names(method="stack")[0]) == 4
 
     def test_other_keywords(self, night):
         night.series("ab", POSANG=0)
@@ -358,8 +403,8 @@ class TestArguments:
         (job,) = batch.plan(night.folder, output=tmp_path / "new")
         assert job.outputs[1] == str(tmp_path / "new" / "b_crclean.fits")
         assert job.group == "M 31, V, 600 s"
-        assert batch.result_name("x/a.fits.fz") == str(Path("x/a_crclean.fits"))
-        assert batch.result_name("x/a.fits.FZ") == str(Path("x/a_crclean.fits"))
+        assert batch.result_name("x/a.fits.fz") == str(Path("x/a_crclean.fits.fz"))
+        assert batch.result_name("x/a.fits.FZ") == str(Path("x/a_crclean.fits.FZ"))
         assert batch.result_name("a.FIT.gz", "y") == str(Path("y/a_crclean.FIT.gz"))
 
     def test_compressed(self, night):
@@ -379,24 +424,33 @@ class TestArguments:
 
     def test_results_of_one_name(self, night):
         night.series("ab")
-        (night.folder / "a.fits").rename(night.folder / "b.fits.fz")
+        (night.folder / "x").mkdir()
+        (night.folder / "a.fits").rename(night.folder / "x" / "b.fits")
+        paths = [night.folder / "b.fits", night.folder / "x" / "b.fits"]
         with pytest.raises(
             ValueError, match=r"different names, got twice: .*b_crclean"
         ):
-            batch.plan(night.folder)
+            batch.plan(paths, output="new")
+
+    def test_a_sequence_of_jobs(self, night):
+        night.series("abcd")
+        plan = batch.plan(night.folder)
+        assert plan[0] is plan.jobs[0]
+        assert plan[-1:] == list(plan)[1:] == plan.jobs[1:]
 
     def test_printed(self, night):
         night.series("ab")
         night.take("c", OBJECT="M 32")
-        assert str(batch.plan(night.folder, options={"grow": 2})).splitlines() == [
-            "1. pair: M 31, V, 600 s; grow=2",
+        options = {"grow": 2, "shift": "auto"}
+        assert str(batch.plan(night.folder, options=options)).splitlines() == [
+            "1. pair: M 31, V, 600 s; grow=2; shift=auto",
             *(
                 f"    {night.folder / name}.fits -> {night.folder / name}_crclean.fits"
                 for name in "ab"
             ),
             "left out:",
-            f"    {night.folder / 'c'}.fits: no equivalent exposure within 1 h, "
-            "or all are in pairs",
+            f"    {night.folder / 'c'}.fits: no equivalent exposure: OBJECT is M 32, "
+            "of others M 31",
             "1 job for 2 files; 1 file left out",
         ]
 
@@ -430,7 +484,8 @@ class TestPlanFile:
         night.take("e", OBJECT="M 32")
         path = night.folder / "plan.ecsv"
         batch.write_plan(path, batch.plan(night.folder, options={"grow": 2}))
-        text = path.read_text().replace("grow=2", '"grow=1; shift=[1, 0]"', 2)
+        old = "grow=2; shift=auto or 0"
+        text = path.read_text().replace(old, '"grow=1; shift=[1, 0]"', 2)
         text = text.replace("\n2,", "\n0,")  # not these
         text = text.replace(f"0,,{night.folder}/e.fits,,,", "7,median,e.fits,f.fits,,")
         path.write_text(text)
@@ -439,6 +494,36 @@ class TestPlanFile:
         assert plan.jobs[0].options == {"grow": 1, "shift": [1, 0]}
         assert plan.jobs[1].outputs == ("f.fits",)
         assert [Path(path).stem for path, _ in plan.left] == ["c", "d"]
+
+    def test_pairs_that_become_a_stack(self, night):
+        """Their shifts are measured, whatever that is called."""
+        night.series("abcd")
+        path = night.folder / "plan.ecsv"
+        batch.write_plan(path, batch.plan(night.folder))
+        text = (
+            path.read_text().replace("1,pair", "1,stack").replace("2,pair", "1,stack")
+        )
+        path.write_text(text)
+        (job,) = batch.read_plan(path)
+        assert (job.method, len(job.inputs)) == ("stack", 4)
+        assert job.options == {"shifts": "auto or 0"}
+        path.write_text(text.replace("shift=", "shifts="))
+        assert batch.read_plan(path).jobs == [job]
+
+    def test_outputs_have_a_name_where_the_others_go(self, night):
+        night.series("ab")
+        night.take("c", OBJECT="M 32")
+        path = night.folder / "plan.ecsv"
+        batch.write_plan(path, batch.plan(night.folder, output="new"))
+        text = path.read_text().replace(
+            f"0,,{night.folder}", f"3,median,{night.folder}"
+        )
+        path.write_text(text.replace(str(Path("new", "a_crclean.fits")), ""))
+        plan = batch.read_plan(path)
+        assert [job.outputs for job in plan] == [
+            (str(Path("new/a_crclean.fits")), str(Path("new/b_crclean.fits"))),
+            (str(Path("new/c_crclean.fits")),),
+        ]
 
     @pytest.mark.parametrize(
         ("old", "new", "text"),
@@ -449,7 +534,7 @@ class TestPlanFile:
                 "job 1: method must be the same in all rows of a job",
             ),
             ("a.fits,", "a.fits,,", "not a plan of ccdcr"),
-            ("a_crclean.fits", "", "job 1: output must be given in all rows of a job"),
+            (",a.fits,", ",,", "job 1: input must be given in all rows of a job"),
             ("1,pair", "5,pair", "job 1: inputs of method 'pair' must be 2, got 1"),
             ("grow=2", "grow=3", "job 1: options must be the same in all rows of a"),
             ("method", "methods", "not a plan of ccdcr"),
@@ -482,6 +567,11 @@ class TestPlanFile:
                 "job 1: options must be like sigma_peak=6; shift=auto, got 'grow'",
             ),
             ("size=3", "job 1: options must be those of .*got 'size'"),
+            (
+                "shift=auto unit=adu",
+                "options must have a semicolon between them, got 'shift=auto unit=adu'",
+            ),
+            ("shifts=[0]", r"got 'shifts' \(did you mean shift\?\)"),
         ],
     )
     def test_options_without_meaning(self, tmp_path, options, text):

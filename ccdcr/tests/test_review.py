@@ -72,7 +72,7 @@ class TestPage:
         after, before = pair()
         report = review.write_review(after, before, tmp_path / "page.html")
         text, content = content_of(tmp_path / "page.html")
-        assert str(report) in text
+        assert str(report).replace("\n", "<br>") in text
         assert content["shape"] == [24, 30]
         assert content["removed"] == report.n_cosmicrays == 3
         assert content["frame"] == checksum(after, before)

@@ -120,3 +120,32 @@ def test_unrelated_fields_are_refused(seed):
     one, other = (simulate.imaging_scene(rng=s, **options) for s in (seed, seed + 100))
     with pytest.raises(ccdcr.ShiftError, match="too little in common"):
         ccdcr.measure_shift(one.exposures[0], other.exposures[1])
+
+
+class TestAutoOrZero:
+    """What a plan says of a night: measured where possible, and said where not."""
+
+    @pytest.mark.parametrize("method", ["matched", "classic"])
+    def test_measured(self, method):
+        scene = simulate.imaging_scene(rng=1, **FIELD, shifts=[(0, 0), (5, -3)])
+        ccds, options = scene.exposures, {"method": method, "add_keyword": False}
+        wanted = ccdcr.cosmicray_pair(*ccds, shift="auto", **options)
+        ours = ccdcr.cosmicray_pair(*ccds, shift="auto or 0", **options)
+        for one, other in zip(ours, wanted, strict=True):
+            assert np.array_equal(one.mask, other.mask)
+            assert np.array_equal(one.data, other.data)
+
+    def test_one_of_a_stack_that_has_nothing_in_common(self):
+        scene = simulate.imaging_scene(rng=1, **FIELD, shifts=[(0, 0), (5, -3)])
+        ccds = [*scene.exposures, frame(sky(1, FIELD["shape"]), unit="electron")]
+        with pytest.raises(ccdcr.ShiftError):
+            ccdcr.cosmicray_stack(ccds, shifts="auto")
+        with pytest.warns(ccdcr.CosmicRayWarning) as told:
+            cleaned = ccdcr.cosmicray_stack(ccds, shifts="auto or 0")
+        said = [str(one.message) for one in told]
+        assert (
+            "the shift of ccds[2] could not be measured, ccds[0] and it having too "
+            "little in common, and (0, 0) was taken"
+        ) in said
+        assert [ccd.meta["CCRDY"] for ccd in cleaned] == [0, 5, 0]
+        assert "no shift" in cleaned[0].meta["CCRWARN"]
