@@ -199,7 +199,7 @@ def _with_shift(method, options):
 
 def _check_known(exposure, method):
     """Refuse to take what says nothing for equivalent to what says nothing."""
-    *setup, _, said = exposure.setup
+    *setup, said, _ = exposure.setup
     known = any((*setup, said)) or (exposure.start, exposure.exposure) != (None, None)
     if method in ("pair", "stack") and not known:
         msg = "the header does not tell what it is"

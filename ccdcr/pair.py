@@ -15,7 +15,7 @@ def cosmicray_pair(
     ccd1: CCDData,
     ccd2: CCDData,
     *,
-    shift: Shift | Literal["auto"] = (0, 0),
+    shift: Shift | Literal["auto", "auto or 0"] = (0, 0),
     method: Literal["matched", "classic"] = "matched",
     sigma_peak: float | None = None,
     sigma_tail: float | None = None,
@@ -48,7 +48,8 @@ def cosmicray_pair(
         ``ccd2[y - dy, x - dx]``. It is what `scipy.ndimage.shift` would need to
         move ``ccd2`` onto ``ccd1``: a star at ``(y1, x1)`` and ``(y2, x2)`` means
         ``(y1 - y2, x1 - x2)``. Fractions are rounded to the nearest pixel. ``'auto'``:
-        as `measure_shift` finds it.
+        as `measure_shift` finds it; ``'auto or 0'``: where that cannot be measured it
+        is (0, 0), and a warning says so.
     method : {'matched', 'classic'}, optional
         ``'matched'``: each exposure against what the other says of it, with the
         noise of each pixel, and sources allowed to differ as much as they are seen

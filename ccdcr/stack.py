@@ -16,7 +16,7 @@ __all__ = ["cosmicray_stack"]
 def cosmicray_stack(
     ccds: Sequence[CCDData],
     *,
-    shifts: Sequence[Shift] | Literal["auto"] | None = None,
+    shifts: Sequence[Shift] | Literal["auto", "auto or 0"] | None = None,
     method: Literal["matched", "classic"] = "matched",
     sigma_peak: float | None = None,
     sigma_tail: float | None = None,
@@ -48,7 +48,8 @@ def cosmicray_stack(
     shifts : sequence of tuple of float, 'auto' or None, optional
         ``(dy, dx)`` in pixels for each exposure, relative to the first, which has
         ``(0, 0)``: ``ccds[0][y, x]`` is compared with ``ccds[k][y - dy, x - dx]``.
-        ``'auto'``: as `measure_shift` finds them. None: no shift.
+        ``'auto'``: as `measure_shift` finds them; ``'auto or 0'`` as in
+        `cosmicray_pair`. None: no shift.
     method : {'matched', 'classic'}, optional
         As in `cosmicray_pair`; ``'classic'`` is for two exposures only.
     sigma_peak, sigma_tail, grow, max_size : optional
