@@ -19,6 +19,7 @@ __all__ = [
     "FLAG_SUSPECT",
     "OTHER_FLAGS",
     "companion",
+    "own_arithmetic",
     "owns_flags",
     "repack",
     "unpack",
@@ -52,6 +53,23 @@ _CONVERSION = {
     "var": (np.positive, np.positive),
     "ivar": (np.reciprocal, np.reciprocal),
 }
+
+
+# Beyond the range of numbers there is infinity, and what comes of it is not a number:
+# both mean that nothing is known. Tests of ordinary frames make that an error.
+_ARITHMETIC = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
+
+
+def own_arithmetic():
+    """
+    Set what numpy does where numbers end, whatever the caller has set.
+
+    Returns
+    -------
+    context : `numpy.errstate`
+        For the work between frames in and frames out; checks belong before it.
+    """
+    return np.errstate(**_ARITHMETIC)
 
 
 def companion(name, image, ccd):

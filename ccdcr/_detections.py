@@ -102,7 +102,7 @@ def list_detections(frames, factor, mask, others, min_pixels):
 def _removed(frames, factor, at):
     after, before = (pick(np.asarray(ccd.data), at) for ccd in frames)
     with np.errstate(invalid="ignore", over="ignore"):
-        return before.astype(np.float64) * factor - after
+        return before.astype(np.float64) * factor - after.astype(np.float64)
 
 
 def _left_alone(flags, mask):
@@ -135,7 +135,8 @@ def _noise(frames, factor, at):
     """Variance of what was removed from each pixel: of the pixel and of its value."""
     after, before = frames
     if before.uncertainty is None:
-        return np.full(at.size, (frame_scatter(before) * factor) ** 2)
+        sigma = frame_scatter(before) * factor
+        return np.full(at.size, sigma * sigma)
     pixels = np.divmod(at, before.data.shape[1])
     noise = variance(before, pixels) * factor**2
     if after.uncertainty is not None:

@@ -7,12 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from ccdcr import _options
+from ccdcr._ccd import own_arithmetic
 from ccdcr._classic import classic_pair
 from ccdcr._frames import check_pair
 from ccdcr._log import check_add_keyword, record
 from ccdcr._matched import matched_difference
 from ccdcr._regions import allowed_pixels, describe
+<<<<<<< HEAD
 from ccdcr.exceptions import ShiftError, warn
+=======
+from ccdcr.exceptions import shown, warn
+>>>>>>> 46c419e67095b97c92eeef8f02b09a3ed461f07e
 from ccdcr.pixels.difference import overlap
 from ccdcr.shift import measure_shift
 
@@ -62,12 +67,14 @@ def difference_method(function, ccds, names, shifts, options):
     cautions = missing | _missing_noise(ccds, names, options["replacement"])
     if options["method"] == "classic":
         parts = overlap(shape, used[1])
-        results = classic_pair(ccds, parts, factors[1], allowed, options)
+        with own_arithmetic():
+            results = classic_pair(ccds, parts, factors[1], allowed, options)
     else:
         options["unmeasured"] = [significance is None for significance in significances]
-        results, more = matched_difference(
-            ccds, (wanted, used), factors, allowed, options
-        )
+        with own_arithmetic():
+            results, more = matched_difference(
+                ccds, (wanted, used), factors, allowed, options
+            )
         cautions |= more
     for caution in cautions.values():
         warn(caution, stacklevel=3)
@@ -168,19 +175,21 @@ def _check_scale(scale, n):
     if scale is None or isinstance(scale, str):
         _options.check_choice("scale", scale, ("auto", None))
         return None
-    if n == 2 and not isinstance(scale, (Sequence, np.ndarray)):
-        return 1.0, _options.check_number("scale", scale)
-    if (
-        not isinstance(scale, (Sequence, np.ndarray))
-        or len(scale) != n
-        or scale[0] != 1
-    ):
+    several = isinstance(scale, Sequence) or np.ndim(scale) == 1
+    if n == 2 and not several:
+        return 1.0, _check_factor(scale)
+    if not several or len(scale) != n or np.ndim(scale[0]) or scale[0] != 1:
         msg = (
             f"scale must be 'auto' or {n} numbers of which the first is 1 (a single "
-            f"number is for a pair), got {scale!r}"
+            f"number is for a pair), got {shown(scale)}"
         )
         raise ValueError(msg)
-    return [_options.check_number("scale", number) for number in scale]
+    return [_check_factor(number) for number in scale]
+
+
+def _check_factor(number):
+    """One of which the square is a number."""
+    return _options.check_number("scale", number, most=1e100)
 
 
 def check_shift(name, shift, shape):
@@ -203,7 +212,7 @@ def check_shift(name, shift, shape):
     used : tuple of int
         Rounded to the nearest pixel.
     """
-    msg = f"{name} must be 'auto' or two finite numbers (dy, dx), got {shift!r}"
+    msg = f"{name} must be 'auto' or two finite numbers (dy, dx), got {shown(shift)}"
     try:
         dy, dx = (_options.check_number(name, step, least=-math.inf) for step in shift)
         if isinstance(shift, (set, dict)):  # which have no order
@@ -212,7 +221,7 @@ def check_shift(name, shift, shape):
         raise type(error)(msg) from None
     used = round(dy), round(dx)
     if overlap(shape, used) is None:
-        msg = f"{name} must leave an overlap of images of {shape} pixels, got {shift!r}"
+        msg = f"{name} must leave an overlap of images of {shape} pixels, got {shown(shift)}"
         raise ValueError(msg)
     return (dy, dx), used
 

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from ccdcr import _options
+from ccdcr.exceptions import shown
 
 __all__ = ["CARDS", "CLEANTYPES", "check_detection", "check_fine_structure"]
 
@@ -19,6 +20,8 @@ CLEANTYPES = {
     "medmask": (np.ones((5, 5)), math.pi / 2),
     "idw": (1 / np.maximum(_DISTANCE, 1) * (_DISTANCE > 0), 1.0),
 }
+
+_MANY = 1000  # rounds; astroscrappy has done them when one finds nothing new
 
 #: Card of each option.
 CARDS = {
@@ -40,13 +43,13 @@ CARDS = {
 def check_detection(sigclip, sigfrac, objlim, niter, sepmed, cleantype):
     _options.check_choice("cleantype", cleantype, tuple(CLEANTYPES))
     if not isinstance(sepmed, (bool, np.bool_)):
-        msg = f"sepmed must be True or False, got {sepmed!r}"
+        msg = f"sepmed must be True or False, got {shown(sepmed)}"
         raise TypeError(msg)
     return {
         "sigclip": _options.check_number("sigclip", sigclip),
         "sigfrac": _options.check_number("sigfrac", sigfrac, most=1.0),
         "objlim": _options.check_number("objlim", objlim),
-        "niter": _options.check_count("niter", niter),
+        "niter": min(_options.check_count("niter", niter), _MANY),
         "sepmed": bool(sepmed),
         "cleantype": cleantype,
     }
@@ -64,23 +67,27 @@ def check_fine_structure(fsmode, psfmodel, psffwhm, psfsize, psfk, psfbeta):
     }
     given = {name: value for name, value in given.items() if value is not None}
     if given and fsmode != "convolve":
-        msg = f"{', '.join(given)} must come with fsmode='convolve', got {fsmode!r}"
+        msg = (
+            f"{', '.join(given)} must come with fsmode='convolve', got {shown(fsmode)}"
+        )
         raise ValueError(msg)
     if psfk is not None and len(given) > 1:
         others = ", ".join(name for name in given if name != "psfk")
         msg = f"psfk must come without options of a model, got {others}, too"
         raise ValueError(msg)
     if psfbeta is not None and psfmodel != "moffat":
-        msg = f"psfbeta must come with psfmodel='moffat', got {psfmodel!r}"
+        msg = f"psfbeta must come with psfmodel='moffat', got {shown(psfmodel)}"
         raise ValueError(msg)
     if psfmodel is not None:
         models = ("gauss", "gaussx", "gaussy", "moffat")
         _options.check_choice("psfmodel", psfmodel, models)
     for name in {"psffwhm", "psfbeta"} & set(given):
         given[name] = _options.check_number(name, given[name])
-    if psfsize is not None and _options.check_count("psfsize", psfsize) % 2 == 0:
-        msg = f"psfsize must be odd, got {psfsize!r}"
-        raise ValueError(msg)
+    if psfsize is not None:
+        size = _options.check_count("psfsize", psfsize)
+        if size % 2 == 0 or size >= 1000:
+            msg = f"psfsize must be odd and < 1000, got {shown(psfsize)}"
+            raise ValueError(msg)
     if psfk is not None:
         given["psfk"] = _check_kernel(psfk)
     return {"fsmode": fsmode, **given}

@@ -11,6 +11,7 @@ from astropy.io import fits
 
 from ccdcr import __version__
 from ccdcr._ccd import owns_flags
+from ccdcr.exceptions import shown
 
 __all__ = ["CARDS", "check_add_keyword", "detection_cards", "note", "record"]
 
@@ -141,11 +142,11 @@ def check_add_keyword(add_keyword):
         if not (good_key and (value is None or number or (text and len(value) <= 68))):
             msg = (
                 "add_keyword must hold FITS cards (keys of up to 8 characters; finite "
-                f"numbers, short ASCII texts or None), got {key!r}: {value!r}"
+                f"numbers, short ASCII texts or None), got {shown(key)}: {shown(value)}"
             )
             raise ValueError(msg)
         if not (isinstance(comment, str) and comment.isascii()):
-            msg = f"add_keyword must have comments of ASCII text, got {comment!r}"
+            msg = f"add_keyword must have comments of ASCII text, got {shown(comment)}"
             raise ValueError(msg)
 
 

@@ -191,7 +191,7 @@ def _measured_variance(frame, frames, numbers):
     if not sigma > 0:  # what cannot be resolved is the noise of constant frames
         brightest = max(float(np.abs(other.image).max()) for other in frames)
         sigma = 1e-6 * (brightest or 1.0)
-    noise = np.full_like(frame.image, sigma**2)
+    noise = np.full_like(frame.image, sigma * sigma)  # a power may raise an error
     if slope > 0 and frame.good.any():
         light = box_median(frame.image, (3, 3), "nearest")
         light -= np.median(light[frame.good])

@@ -126,7 +126,8 @@ def _find(ccd, data, usable, examined, noise, model, options):
     if ccd.uncertainty is None:  # it is overwritten, but new values are judged by it
         variance = variance.copy()
     if not variance.any():  # what cannot be resolved is the noise of a constant frame
-        variance = variance + 1e-12 * (float(np.abs(image).max()) or 1.0) ** 2
+        least = 1e-6 * (float(np.abs(image).max()) or 1.0)
+        variance = variance + least * least
     step = quantisation_step(image, usable)
     if step > 0:
         variance = variance + step**2 / 12

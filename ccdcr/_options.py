@@ -8,6 +8,8 @@ import operator
 import numpy as np
 from astropy import units as u
 
+from ccdcr.exceptions import shown
+
 __all__ = [
     "AUTO_OR_0",
     "check_axis",
@@ -23,8 +25,13 @@ __all__ = [
     "check_thresholds",
 ]
 
+<<<<<<< HEAD
 #: A shift that is measured where that is possible, with a warning where it is not.
 AUTO_OR_0 = "auto or 0"
+=======
+_ENDLESS = 10**18
+_MANY = 10**6  # pixels of a window
+>>>>>>> 46c419e67095b97c92eeef8f02b09a3ed461f07e
 
 
 def check_number(name, value, *, least=0.0, most=math.inf, positive=True):
@@ -48,19 +55,31 @@ def check_number(name, value, *, least=0.0, most=math.inf, positive=True):
         The number.
     """
     try:
-        number = float(value)
-        if isinstance(value, (bool, np.bool_, str)):
+        if _is_no_number(value):
             raise TypeError
+        number = float(value)
     except (TypeError, ValueError):
-        msg = f"{name} must be a number, got {value!r}"
+        msg = f"{name} must be a number, got {shown(value)}"
         raise TypeError(msg) from None
+    except OverflowError:  # an integer of more than 308 digits
+        number = math.inf
     inside = least < number <= most if positive else least <= number <= most
     if not (math.isfinite(number) and inside):
         limit = f"{'>' if positive else '>='} {least:g}"
         limit += f" and <= {most:g}" if math.isfinite(most) else ""
-        msg = f"{name} must be a finite number {limit}, got {value!r}"
+        msg = f"{name} must be a finite number {limit}, got {shown(value)}"
         raise ValueError(msg)
     return number
+
+
+def _is_no_number(value):
+    """What float would take all the same: texts, truth values, arrays, masked ones."""
+    if isinstance(value, (bool, str, bytes, bytearray)):
+        return True
+    dtype = getattr(value, "dtype", None)  # of numpy's scalars, too
+    return isinstance(dtype, np.dtype) and (
+        dtype.kind not in "iuf" or np.ndim(value) > 0 or np.ma.is_masked(value)
+    )
 
 
 def check_axis(axis):
@@ -81,7 +100,7 @@ def check_axis(axis):
         return None
     msg = (
         "dispersion_axis must be 0 (wavelength along columns), 1 (along rows) or "
-        f"None, got {axis!r}"
+        f"None, got {shown(axis)}"
     )
     try:
         if isinstance(axis, (bool, np.bool_)):
@@ -136,7 +155,7 @@ def check_classic(names, options):
     for name in names:
         value = options[name]
         if value is not None and not (isinstance(value, str) and value == "auto"):
-            msg = f"{name} must be left out with method='classic', got {value!r}"
+            msg = f"{name} must be left out with method='classic', got {shown(value)}"
             raise ValueError(msg)
 
 
@@ -187,7 +206,7 @@ def check_count(name, value, *, least=1):
     value : int
         The number.
     """
-    msg = f"{name} must be a whole number >= {least}, got {value!r}"
+    msg = f"{name} must be a whole number >= {least}, got {shown(value)}"
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -195,6 +214,9 @@ def check_count(name, value, *, least=1):
     except TypeError:
         raise TypeError(msg) from None
     if number < least:
+        raise ValueError(msg)
+    if number >= _ENDLESS:  # which no card holds
+        msg = f"{name} must be a whole number < 1e18, got {shown(value)}"
         raise ValueError(msg)
     return number
 
@@ -220,6 +242,8 @@ def check_pair_of_integers(name, value):
     """
     Refuse what is not two whole numbers of at least one, as (rows, columns).
 
+    Windows of a million pixels and more take more memory than any frame.
+
     Parameters
     ----------
     name : str
@@ -232,7 +256,7 @@ def check_pair_of_integers(name, value):
     value : tuple of int
         The two numbers.
     """
-    msg = f"{name} must be two integers >= 1 as (rows, columns), got {value!r}"
+    msg = f"{name} must be two integers >= 1 as (rows, columns), got {shown(value)}"
     try:
         if isinstance(value, (set, dict)):  # which have no order
             raise TypeError
@@ -243,6 +267,9 @@ def check_pair_of_integers(name, value):
     except TypeError:
         raise TypeError(msg) from None
     if len(pair) != 2 or min(pair) < 1:
+        raise ValueError(msg)
+    if pair[0] * pair[1] >= _MANY:
+        msg = f"{name} must have fewer than {_MANY} pixels, got {shown(value)}"
         raise ValueError(msg)
     return pair
 
@@ -267,7 +294,7 @@ def check_choice(name, value, choices):
     """
     if not any(value is choice or _same_text(value, choice) for choice in choices):
         listed = ", ".join(repr(choice) for choice in choices)
-        msg = f"{name} must be one of {listed}, got {value!r}"
+        msg = f"{name} must be one of {listed}, got {shown(value)}"
         raise ValueError(msg)
 
 
@@ -332,10 +359,10 @@ def _of_card(name, value, meta):
     try:
         return copy.copy(value).value_from(meta)  # which remembers it
     except KeyError:
-        msg = f"{name} must be a card of the header, got {value.name!r}"
+        msg = f"{name} must be a card of the header, got {shown(value.name)}"
         raise ValueError(msg) from None
     except ValueError as error:
-        msg = f"{name} must be a keyword with a unit, got {value.name!r} ({error})"
+        msg = f"{name} must be a keyword with a unit, got {shown(value.name)} ({error})"
         raise ValueError(msg) from None
 
 
@@ -376,7 +403,7 @@ def check_saturation(saturation, ccd):
         if saturation != "auto":
             msg = (
                 "saturation must be a number, a boolean array, 'auto' or None, "
-                f"got {saturation!r}"
+                f"got {shown(saturation)}"
             )
             raise ValueError(msg)
         return _automatic_saturation(ccd)

@@ -5,6 +5,8 @@ import re
 
 import numpy as np
 
+from ccdcr.exceptions import shown
+
 __all__ = ["allowed_pixels", "describe", "pixels_of"]
 
 _RANGE = re.compile(r"\s*(?:(\*)|(\d+)\s*(?::\s*(\d+))?)\s*")
@@ -118,11 +120,14 @@ def _mask(region, shape, wcs, name):
         return _from_slices(region, shape, name)
     if hasattr(region, "to_pixel") or hasattr(region, "to_mask"):
         return _from_region(region, shape, wcs, name)
-    if isinstance(region, dict) or not hasattr(region, "__getitem__"):
-        msg = f"{name} must be {_FORMS}, got {type(region).__name__}"
+    msg = f"{name} must be {_FORMS}, got {type(region).__name__}"
+    if isinstance(region, (dict, bytes)) or not hasattr(region, "__getitem__"):
         raise TypeError(msg)
     mask = np.zeros(shape, dtype=bool)
-    items = list(region)
+    try:
+        items = list(region)
+    except TypeError:  # numbers of numpy and frames have __getitem__, too
+        raise TypeError(msg) from None
     if not items and name == "region":
         msg = "region must name a part of the image, got an empty list"
         raise ValueError(msg)
@@ -135,11 +140,11 @@ def _parse_section(text, shape, name):
     """Slices of a FITS section: 1-based, x first, ends included, inside the image."""
     body = text.strip()
     if not (body.startswith("[") and body.endswith("]")):
-        msg = f"{name} must be a FITS section like '[1:100,20:40]', got {text!r}"
+        msg = f"{name} must be a FITS section like '[1:100,20:40]', got {shown(text)}"
         raise ValueError(msg)
     axes = body[1:-1].split(",")
     if len(axes) != 2:
-        msg = f"{name} must be a FITS section of two axes, x first, got {text!r}"
+        msg = f"{name} must be a FITS section of two axes, x first, got {shown(text)}"
         raise ValueError(msg)
     slices = []
     for axis, length in zip(axes, shape[::-1], strict=True):
@@ -147,7 +152,7 @@ def _parse_section(text, shape, name):
         if match is None:
             msg = (
                 f"{name} must be a FITS section of whole numbers like '[1:100,20:40]', "
-                f"got {text!r}"
+                f"got {shown(text)}"
             )
             raise ValueError(msg)
         whole, first, last = match.groups()
@@ -155,7 +160,7 @@ def _parse_section(text, shape, name):
         if not 1 <= start <= stop <= length:
             msg = (
                 f"{name} must lie inside the image (x from 1 to {shape[1]}, y from 1 "
-                f"to {shape[0]}, lower limit first), got {text!r}"
+                f"to {shape[0]}, lower limit first), got {shown(text)}"
             )
             raise ValueError(msg)
         slices.append(slice(start - 1, stop))
@@ -165,12 +170,12 @@ def _parse_section(text, shape, name):
 def _from_slices(slices, shape, name):
     mask = np.zeros(shape, dtype=bool)
     if len(slices) != 2:
-        msg = f"{name} must be two slices (rows, columns), got {slices!r}"
+        msg = f"{name} must be two slices (rows, columns), got {shown(slices)}"
         raise ValueError(msg)
     try:
         mask[slices] = True
     except TypeError:
-        msg = f"{name} must be slices of whole numbers, got {slices!r}"
+        msg = f"{name} must be slices of whole numbers, got {shown(slices)}"
         raise TypeError(msg) from None
     except IndexError:
         mask[:] = False  # beyond the image: told below
@@ -197,19 +202,19 @@ def _from_region(region, shape, wcs, name):
     pixel_region = region
     if hasattr(region, "to_pixel"):
         if wcs is None:
-            msg = f"{name} must be in pixels when the frame has no WCS, got {region!r}"
+            msg = f"{name} must be in pixels when the frame has no WCS, got {shown(region)}"
             raise ValueError(msg)
         pixel_region = region.to_pixel(wcs)
     if getattr(region, "meta", {}).get("include", True) in (False, "-"):
         msg = (
             f"{name} must be a region that includes (give an excluding one without its "
-            f"minus sign as exclude), got {region!r}"
+            f"minus sign as exclude), got {shown(region)}"
         )
         raise ValueError(msg)
     try:
         image = pixel_region.to_mask(mode="center").to_image(shape)
     except NotImplementedError:
-        msg = f"{name} must be a region with an area, got {region!r}"
+        msg = f"{name} must be a region with an area, got {shown(region)}"
         raise ValueError(msg) from None
     mask = np.zeros(shape, dtype=bool) if image is None else np.asarray(image) > 0
     return _not_empty(mask, region, name)
@@ -219,7 +224,7 @@ def _not_empty(mask, region, name):
     if not mask.any():
         msg = (
             f"{name} must hold pixels of the image, which has shape {mask.shape}, "
-            f"got {region!r}"
+            f"got {shown(region)}"
         )
         raise ValueError(msg)
     return mask

@@ -88,8 +88,9 @@ def measure_noise(ccd, data, usable, gain, readnoise):
         words = "gain and readnoise say"
         return _with_sky(data, usable, unit, noise, "gain and readnoise", words)
     sigma = scatter(data, usable)
-    unit = scale_to_unity(data, usable, np.array([sigma**2]))
-    noise = np.full_like(data, (sigma * unit) ** 2)
+    unit = scale_to_unity(data, usable, np.array([sigma * sigma]))
+    sigma *= unit
+    noise = np.full_like(data, sigma * sigma)
     return Noise(unit, noise, "scatter of neighbouring pixels", cautions)
 
 

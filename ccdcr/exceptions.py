@@ -8,7 +8,16 @@ import warnings
 import numpy as np
 from astropy.utils.exceptions import AstropyUserWarning
 
-__all__ = ["CosmicRayWarning", "ShiftError", "collected", "warn", "warn_if_quantised"]
+__all__ = [
+    "CosmicRayWarning",
+    "ShiftError",
+    "collected",
+    "shown",
+    "warn",
+    "warn_if_quantised",
+]
+
+_LONGEST = 80  # characters of a value in a message
 
 # Who wants the texts instead: a variable of each thread, which filters are not.
 _LISTENER = contextvars.ContextVar("ccdcr_listener", default=None)
@@ -20,6 +29,31 @@ class CosmicRayWarning(AstropyUserWarning):
 
 class ShiftError(ValueError):
     """The shift between two exposures cannot be measured."""
+
+
+def shown(value):
+    """
+    Show a value in a message, on one line of bounded length whatever it is.
+
+    Parameters
+    ----------
+    value : object
+        What the caller gave.
+
+    Returns
+    -------
+    text : str
+        Its representation if that is short; of arrays and frames else their shape.
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # of whatever class: it is not the repr that is to be told of
+        text = f"a {type(value).__name__}"
+    if len(text) <= _LONGEST:
+        return text
+    if isinstance(getattr(value, "shape", None), tuple):
+        return f"{type(value).__name__} of shape {value.shape}"
+    return f"{text[:_LONGEST]}..."
 
 
 def warn(message, *, stacklevel):

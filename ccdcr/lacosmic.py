@@ -9,7 +9,7 @@ from astropy.nddata import CCDData
 
 from ccdcr import _options
 from ccdcr._astroscrappy import detect
-from ccdcr._ccd import FLAG_LOCAL, companion, repack, unpack, variance
+from ccdcr._ccd import FLAG_LOCAL, companion, own_arithmetic, repack, unpack, variance
 from ccdcr._frames import check_ccd
 from ccdcr._lacosmic_options import (
     CARDS,
@@ -230,7 +230,8 @@ def cosmicray_lacosmic(
     if axis is not None and inbkg is not None:
         msg = "inbkg must be left out with dispersion_axis, got both"
         raise ValueError(msg)
-    background = None if inbkg is None else _check_background(inbkg, ccd)
+    with own_arithmetic():
+        background = None if inbkg is None else _check_background(inbkg, ccd)
     allowed = allowed_pixels(region, exclude, ccd)
 
     settings = {
@@ -242,7 +243,8 @@ def cosmicray_lacosmic(
         "saturated": saturated,
         "replacement": replacement,
     }
-    out, measured, cautions = _clean(ccd, allowed, background, settings, options)
+    with own_arithmetic():
+        out, measured, cautions = _clean(ccd, allowed, background, settings, options)
     cards = {
         "CCRMETH": "LACosmic (astroscrappy)",
         **{CARDS[key]: value for key, value in options.items()},

@@ -6,7 +6,7 @@ from typing import Literal
 from astropy.nddata import CCDData
 
 from ccdcr import _options
-from ccdcr._ccd import companion
+from ccdcr._ccd import companion, own_arithmetic
 from ccdcr._frames import check_ccd
 from ccdcr._log import check_add_keyword, record
 from ccdcr._median_classic import classic_median
@@ -217,9 +217,11 @@ def cosmicray_median(
     options = _checked(method, options, ccd)
     check_add_keyword(add_keyword)
     allowed = allowed_pixels(region, exclude, ccd)
-    model = None if reference is None else companion("reference", reference, ccd)
+    with own_arithmetic():
+        model = None if reference is None else companion("reference", reference, ccd)
     clean = {"matched": matched_median, "classic": classic_median}[method]
-    out, measured, cautions = clean(ccd, model, allowed, options)
+    with own_arithmetic():
+        out, measured, cautions = clean(ccd, model, allowed, options)
     cards = {
         "CCRMETH": method,
         "CCRSIZEY": options["size"][0] if model is None else None,

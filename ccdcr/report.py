@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 from astropy.nddata import CCDData
 
+from ccdcr._ccd import own_arithmetic
 from ccdcr._detections import list_detections
 from ccdcr._doubts import check_dark
 from ccdcr._frames import check_pair
@@ -128,7 +129,8 @@ def cosmicray_report(
         for name, frame in (("dark", dark), ("previous", previous))
     }
     mask = _mask_of(after, before)
-    listed = list_detections((after, before), factor, mask, others, min_pixels)
+    with own_arithmetic():
+        listed = list_detections((after, before), factor, mask, others, min_pixels)
     return CosmicRayReport(mask, listed, after.unit, min_pixels)
 
 

@@ -3,7 +3,7 @@
 
 from astropy.nddata import CCDData
 
-from ccdcr._ccd import unpack
+from ccdcr._ccd import own_arithmetic, unpack
 from ccdcr._frames import check_pair
 from ccdcr._typing import Shift
 from ccdcr.exceptions import ShiftError
@@ -66,12 +66,14 @@ def measure_shift(ccd1: CCDData, ccd2: CCDData) -> tuple[Shift, float]:
     -4.0 3.0 True
     """
     check_pair(ccd1, ccd2)
-    first, second = (prepare(*unpack(ccd)) for ccd in (ccd1, ccd2))
-    shift, significance = cross_correlate(first, second)
+    with own_arithmetic():
+        first, second = (prepare(*unpack(ccd)) for ccd in (ccd1, ccd2))
+        shift, significance = cross_correlate(first, second)
     if not significance >= _LEAST:
         msg = (
             "the shift must be given: the exposures have too little in common to "
             f"measure it (significance {significance:.1f}, {_LEAST:g} is needed)"
         )
         raise ShiftError(msg)
-    return refine(first, second, shift), significance
+    with own_arithmetic():
+        return refine(first, second, shift), significance

@@ -9,6 +9,7 @@ from astropy.nddata import CCDData
 from ccdcr._difference import difference_method
 from ccdcr._options import AUTO_OR_0
 from ccdcr._typing import Keyword, Region, Saturation, Shift, Value
+from ccdcr.exceptions import shown
 
 __all__ = ["cosmicray_stack"]
 
@@ -147,7 +148,7 @@ def _relative_to_first(shifts, n):
         return [shifts] * (n - 1)
     msg = (
         f"shifts must be 'auto' or {n} pairs (dy, dx) of which the first is (0, 0), "
-        f"got {shifts!r}"
+        f"got {shown(shifts)}"
     )
     try:
         first, *others = shifts

@@ -158,7 +158,7 @@ def _measure(first, second, scale, usable, use):
     faint = where.level(np.minimum(image, other), use)
     image -= other
     noise = where.of(second.variance)
-    noise *= scale**2
+    noise *= scale * scale
     noise += where.of(first.variance)
     return level, noise_factor(image, noise, use, where, step), faint
 

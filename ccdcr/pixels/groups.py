@@ -171,7 +171,8 @@ def dilated(mask, reach=1):
     for axis, n in enumerate(mask.shape):
         at = np.divmod(np.flatnonzero(mask), mask.shape[1])  # sooner than nonzero
         mask = mask.copy()
-        for step in range(-reach, reach + 1):
+        far = min(reach, n)  # beyond that there is nothing more to take in
+        for step in range(-far, far + 1):
             near = list(at)
             near[axis] = (at[axis] + step).clip(0, n - 1)
             mask[tuple(near)] = True

@@ -25,6 +25,9 @@ _ROUNDING = 0.01  # of a window: what may lie between values that should be equa
 _COARSEST = 3.0  # a step, in distances between the quartiles of differences
 _UNEQUAL, _MOST = 0.3, 0.6  # of a step; part of a span that is steps
 _GOLDEN = 0.6180339887498949
+# Exponents of two, by the bytes of a number: what an image may be multiplied with, and
+# of double precision its square as well.
+_LARGEST = {4: 126, 8: 500}
 
 
 def photon_variance(data, usable, gain, readnoise):
@@ -48,7 +51,8 @@ def photon_variance(data, usable, gain, readnoise):
         At the level of each pixel itself; negative levels count as no light.
     """
     light = np.where(usable, data, 0.0).clip(0)
-    return light / gain + (readnoise / gain) ** 2
+    own = float(np.divide(readnoise, gain))  # infinite, if it must be, and no error
+    return light / gain + own * own
 
 
 def scatter(data, usable):
@@ -100,7 +104,8 @@ def scale_to_unity(data, usable, variance):
         typical = (high - low if high > low else np.ptp(values)) / 1000
     if not 0 < typical < math.inf:
         return 1.0
-    return 2.0 ** -round(math.log2(typical))
+    most = _LARGEST[data.dtype.itemsize]
+    return 2.0 ** int(np.clip(-round(math.log2(typical)), -most, most))
 
 
 def quantisation_step(image, usable):

@@ -74,6 +74,8 @@ def _bright(found, group, light):
         return light
     brightest = np.zeros(found.n)
     np.maximum.at(brightest, found.group, np.maximum.reduceat(light, found.start))
+    power = -np.frexp(brightest)[1]  # to about 1: what is huge has no square
+    light, brightest = np.ldexp(light, power[group]), np.ldexp(brightest, power)
     least = _FAINT * brightest[group]
     return np.where(least == 0, 1.0, np.where(light < least, 0.0, light))
 

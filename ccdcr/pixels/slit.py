@@ -78,7 +78,8 @@ def _misfit(rest, variance, bright):
         return 1.0
     with np.errstate(divide="ignore", invalid="ignore"):
         pulls = np.abs(rest[bright]) / np.sqrt(variance[bright])
-    return float(np.percentile(pulls[np.isfinite(pulls)], 90) / _TENTH)
+    pulls = pulls[np.isfinite(pulls)]
+    return float(np.percentile(pulls, 90) / _TENTH) if pulls.size else 1.0
 
 
 def variance_of_lines_and_traces(flat, variance, at):

@@ -29,6 +29,7 @@ _BESIDE = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
 _SEVEN = np.arange(-3, 4)[:, np.newaxis]
 _PART = 1 << 13  # places
 _ENOUGH = 1 << 17  # pixels to measure the scatter with
+_HUGE = 1e290  # charge of a pixel beyond which sums would be infinite
 _BANDS, _ROWS = 4, 4  # of a larger frame
 
 
@@ -131,6 +132,7 @@ def measure(found, removed, width):
     column = at - np.repeat(y * width, length)
     weight = np.fmax(removed, 0.0)
     weight[weight == np.inf] = 0.0
+    weight = np.minimum(weight, _HUGE)
     of_run = sums(weight, start)
     total = np.bincount(group, of_run, n)
     if not total.all():  # of some nothing was removed

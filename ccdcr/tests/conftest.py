@@ -16,6 +16,8 @@ from astropy.nddata import (
 )
 from astropy.wcs import WCS
 
+from ccdcr import _ccd
+
 hypothesis.settings.register_profile(
     "ci", deadline=None, derandomize=True, max_examples=60
 )
@@ -29,6 +31,16 @@ UNCERTAINTIES = {
     "var": (VarianceUncertainty, lambda v: v),
     "ivar": (InverseVariance, lambda v: 1 / v),
 }
+
+
+@pytest.fixture(autouse=True)
+def numbers_that_end(monkeypatch):
+    """
+    What goes beyond the range of numbers is a warning, so an error, in these tests.
+
+    For users it is not: test_hostile tries that with frames that are made for it.
+    """
+    monkeypatch.setattr(_ccd, "_ARITHMETIC", {"all": "warn", "under": "ignore"})
 
 
 @pytest.fixture(scope="session")
