@@ -13,11 +13,7 @@ from ccdcr._frames import check_pair
 from ccdcr._log import check_add_keyword, record
 from ccdcr._matched import matched_difference
 from ccdcr._regions import allowed_pixels, describe
-<<<<<<< HEAD
-from ccdcr.exceptions import ShiftError, warn
-=======
-from ccdcr.exceptions import shown, warn
->>>>>>> 46c419e67095b97c92eeef8f02b09a3ed461f07e
+from ccdcr.exceptions import ShiftError, shown, warn
 from ccdcr.pixels.difference import overlap
 from ccdcr.shift import measure_shift
 
@@ -221,7 +217,8 @@ def check_shift(name, shift, shape):
         raise type(error)(msg) from None
     used = round(dy), round(dx)
     if overlap(shape, used) is None:
-        msg = f"{name} must leave an overlap of images of {shape} pixels, got {shown(shift)}"
+        msg = f"{name} must leave an overlap of images of {shape} pixels, "
+        msg += f"got {shown(shift)}"
         raise ValueError(msg)
     return (dy, dx), used
 

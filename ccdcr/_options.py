@@ -25,13 +25,10 @@ __all__ = [
     "check_thresholds",
 ]
 
-<<<<<<< HEAD
 #: A shift that is measured where that is possible, with a warning where it is not.
 AUTO_OR_0 = "auto or 0"
-=======
 _ENDLESS = 10**18
 _MANY = 10**6  # pixels of a window
->>>>>>> 46c419e67095b97c92eeef8f02b09a3ed461f07e
 
 
 def check_number(name, value, *, least=0.0, most=math.inf, positive=True):
