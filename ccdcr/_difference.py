@@ -196,7 +196,8 @@ def check_shift(name, shift, shape):
         raise type(error)(msg) from None
     used = round(dy), round(dx)
     if overlap(shape, used) is None:
-        msg = f"{name} must leave an overlap of images of {shape} pixels, got {shown(shift)}"
+        msg = f"{name} must leave an overlap of images of {shape} pixels, "
+        msg += f"got {shown(shift)}"
         raise ValueError(msg)
     return (dy, dx), used
 

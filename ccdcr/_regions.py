@@ -202,7 +202,8 @@ def _from_region(region, shape, wcs, name):
     pixel_region = region
     if hasattr(region, "to_pixel"):
         if wcs is None:
-            msg = f"{name} must be in pixels when the frame has no WCS, got {shown(region)}"
+            msg = f"{name} must be in pixels when the frame has no WCS, "
+            msg += f"got {shown(region)}"
             raise ValueError(msg)
         pixel_region = region.to_pixel(wcs)
     if getattr(region, "meta", {}).get("include", True) in (False, "-"):
