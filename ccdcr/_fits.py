@@ -294,4 +294,8 @@ def _clearer(error, path):
         return ValueError(f"{path}: {error}{hint}")
     if isinstance(error, (OSError, EOFError, TypeError, ValueError)):
         return OSError(f"{path}: not a complete FITS file ({error})")
+    if isinstance(error, (LookupError, ArithmeticError, AttributeError)):
+        # what broken headers make of astropy, which does not say what it looked for
+        what = f"{type(error).__name__}: {error}"
+        return OSError(f"{path}: not a complete FITS file ({what})")
     return error
