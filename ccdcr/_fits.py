@@ -5,6 +5,7 @@ import contextlib
 import io
 import logging
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,12 @@ from astropy.utils.data import get_readable_fileobj
 from ccdcr._layout import chips_of
 from ccdcr._units import parse_unit
 
-__all__ = ["Source", "check_source"]
+__all__ = ["TILES", "Source", "check_source"]
 
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # how gzip, bzip2 and xz files begin
+#: Whether tiles are looked into is one switch for all threads, in older astropy.
+TILES = threading.RLock()
+
 _log = logging.getLogger(__name__)
 _VAGUE = (u.ct, u.dimensionless_unscaled)  # units that may be any
 _BLOCK = 1 << 24  # bytes that are copied at once
@@ -52,7 +56,15 @@ class Source:
         try:
             self._content = _unpacked(path)
             self._stream = self._closing.enter_context(self._bytes())
-            self.hdus, self._raw = self._opened(raw=False), self._opened(raw=True)
+            with TILES:
+                self.hdus = self._opened()
+                self._tiled = any(
+                    isinstance(hdu, fits.CompImageHDU) for hdu in self.hdus
+                )
+                self._raw = self._opened(
+                    do_not_scale_image_data=True,
+                    **({"disable_image_compression": True} if self._tiled else {}),
+                )
             self._check_complete()
         except BaseException as error:
             self._closing.close()
@@ -76,10 +88,9 @@ class Source:
     def _bytes(self):
         return self._file() if self._content is not None else open(self.path, "rb")
 
-    def _opened(self, *, raw):
-        """All extensions; raw ones are as stored: tables, if compressed in tiles."""
-        how = {"disable_image_compression": raw, "do_not_scale_image_data": raw}
-        hdus = fits.open(self._file(), memmap=False, **how)
+    def _opened(self, **how):
+        """All extensions; all headers are read at once."""
+        hdus = fits.open(self._file(), memmap=False, lazy_load_hdus=False, **how)
         return self._closing.enter_context(hdus)
 
     def _check_complete(self):
@@ -110,14 +121,15 @@ class Source:
             With mask, uncertainty and flags, and the primary header.
         """
         try:
-            ccd = CCDData.read(
-                self._file(),
-                format="fits",
-                memmap=False,
-                hdu=chip.number,
-                unit=self._unit(chip),
-                **dict.fromkeys(("hdu_mask", "hdu_uncertainty", "hdu_flags")),
-            )
+            with TILES if self._tiled else contextlib.nullcontext():
+                ccd = CCDData.read(
+                    self._file(),
+                    format="fits",
+                    memmap=False,
+                    hdu=chip.number,
+                    unit=self._unit(chip),
+                    **dict.fromkeys(("hdu_mask", "hdu_uncertainty", "hdu_flags")),
+                )
             planes = {role: self._plane(chip, role) for role in chip.planes}
         except Exception as error:
             raise _clearer(error, self.path) from None

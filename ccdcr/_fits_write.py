@@ -15,7 +15,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 
 from ccdcr._ccd import FLAGS, OTHER_FLAGS
-from ccdcr._fits import check_source
+from ccdcr._fits import TILES, check_source
 from ccdcr._fits_header import for_card, header_of
 from ccdcr._layout import MARK
 
@@ -286,12 +286,14 @@ def _packed(data, header, name):
     }
     hdu = fits.CompImageHDU(np.ascontiguousarray(data), header, name or None, **kind)
     content = bytearray(b"".join((_bytes(fits.PrimaryHDU()), _bytes(hdu))))
-    # the table that it becomes has the checksum that the file needs
-    with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
-        _without_times(content, hdus[1])
-    with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
-        hdus[1].add_checksum(when=MARK)
-        return _bytes(hdus[1])
+    how = {"disable_image_compression": True, "lazy_load_hdus": False}
+    with TILES:
+        # the table that it becomes has the checksum that the file needs
+        with fits.open(io.BytesIO(content), **how) as hdus:
+            _without_times(content, hdus[1])
+        with fits.open(io.BytesIO(content), **how) as hdus:
+            hdus[1].add_checksum(when=MARK)
+            return _bytes(hdus[1])
 
 
 def _without_times(content, hdu):

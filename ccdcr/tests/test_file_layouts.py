@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -848,3 +849,18 @@ def test_one_image_where_there_must_be_one(tmp_path):
     with pytest.raises(ValueError, match="outs must be as many as paths, 2, got 1"):
         files.clean_stack([path, path], [tmp_path / "b.fits"])
     assert not (tmp_path / "b.fits").exists()
+
+
+def test_tiles_in_many_threads(tmp_path):
+    """Older astropy has one switch for all threads; it must not be left wrong."""
+    path = save(tmp_path / "a.fits.fz", compressed())
+
+    def clean(number):
+        files.clean_median(path, tmp_path / f"{number}.fits.fz")
+        return pieces(tmp_path / f"{number}.fits.fz")
+
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(clean, range(12))
+    assert all(other == first for other in others)
+    with fits.open(path) as hdus:
+        assert isinstance(hdus[1], fits.CompImageHDU)
