@@ -71,9 +71,9 @@ class Source:
             raise _clearer(error, path) from None
         try:
             self.chips, self.others = chips_of(self.hdus, layout, path)
-        except BaseException:
+        except BaseException as error:
             self._closing.close()
-            raise
+            raise _of_broken_header(error, path) from None
 
     def __enter__(self):
         return self
@@ -306,8 +306,12 @@ def _clearer(error, path):
         return ValueError(f"{path}: {error}{hint}")
     if isinstance(error, (OSError, EOFError, TypeError, ValueError)):
         return OSError(f"{path}: not a complete FITS file ({error})")
-    if isinstance(error, (LookupError, ArithmeticError, AttributeError)):
-        # what broken headers make of astropy, which does not say what it looked for
-        what = f"{type(error).__name__}: {error}"
-        return OSError(f"{path}: not a complete FITS file ({what})")
-    return error
+    return _of_broken_header(error, path)
+
+
+def _of_broken_header(error, path):
+    """What it makes of astropy, which does not say what it has looked for."""
+    if not isinstance(error, (LookupError, ArithmeticError, AttributeError)):
+        return error
+    what = f"{type(error).__name__}: {error}"
+    return OSError(f"{path}: not a complete FITS file ({what})")

@@ -84,9 +84,9 @@ def check_fine_structure(fsmode, psfmodel, psffwhm, psfsize, psfk, psfbeta):
     for name in {"psffwhm", "psfbeta"} & set(given):
         given[name] = _options.check_number(name, given[name])
     if psfsize is not None:
-        size = _options.check_count("psfsize", psfsize)
-        if size % 2 == 0 or size >= 1000:
-            msg = f"psfsize must be odd and < 1000, got {shown(psfsize)}"
+        rule = "odd" if _options.check_count("psfsize", psfsize) % 2 == 0 else "< 1000"
+        if rule == "odd" or psfsize >= 1000:
+            msg = f"psfsize must be {rule}, got {shown(psfsize)}"
             raise ValueError(msg)
     if psfk is not None:
         given["psfk"] = _check_kernel(psfk)

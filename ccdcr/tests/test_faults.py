@@ -209,7 +209,7 @@ def test_a_clock_that_jumps(jump, tmp_path, monkeypatch):
     assert_array_equal(report.mask, wanted.mask)
 
 
-class Interrupted(Exception):
+class InterruptedWorkError(Exception):
     pass
 
 
@@ -223,13 +223,13 @@ def test_signals_during_the_work(milliseconds):
     state = np.geterr()
 
     def handler(*_):
-        raise Interrupted
+        raise InterruptedWorkError
 
     before = signal.signal(signal.SIGALRM, handler)
     try:
         for _ in range(5):
             signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
-            with contextlib.suppress(Interrupted):
+            with contextlib.suppress(InterruptedWorkError):
                 while True:
                     ccdcr.cosmicray_pair(first, second)
     finally:

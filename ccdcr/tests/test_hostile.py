@@ -18,7 +18,7 @@ from astropy.nddata import (
     UnknownUncertainty,
     VarianceUncertainty,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -192,8 +192,8 @@ def frames_of(dtype, shape):
     return {name: data.astype(dtype) for name, data in make(dtype, shape).items()}
 
 
-FLOATS = ["f2", "f4", ">f4", "f8", "g"]
-INTEGERS = ["u1", "i1", "u2", ">i2", "i2", "u4", "i4", "u8", "i8"]
+FLOATS = ["f2", ">f4", "f8", "g"]
+INTEGERS = ["u1", ">i2", "i4", "u8"]
 
 
 @pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
@@ -203,12 +203,11 @@ def test_frames_of_any_numbers(cleaner, dtype):
         check_valid(CCDData(data, unit="adu"), CLEANERS[cleaner])
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 2), (7, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (7, 3)])
 @pytest.mark.parametrize("cleaner", CLEANERS)
 def test_frames_of_any_shape(cleaner, shape):
-    for dtype in ("f4", "u2"):
-        for data in frames_of(dtype, shape).values():
-            check_valid(CCDData(data, unit="adu"), CLEANERS[cleaner])
+    for data in frames_of("f4", shape).values():
+        check_valid(CCDData(data, unit="adu"), CLEANERS[cleaner])
 
 
 CLASSES = [StdDevUncertainty, VarianceUncertainty, InverseVariance]
@@ -227,10 +226,10 @@ def test_uncertainties_of_any_numbers(cleaner, cls):
     masked = np.arange(720).reshape(SHAPE) % 11 == 0
     frames = frames_of("f4", SHAPE), frames_of("f8", SHAPE)
     for k, array in enumerate(arrays):
-        for data in (frames[k % 2]["one huge"], frames[1 - k % 2]["holes"]):
-            ccd = CCDData(data, unit="adu", mask=masked)
-            ccd.uncertainty = cls(array.copy())
-            check_valid(ccd, CLEANERS[cleaner])
+        data = frames[k % 2][("one huge", "holes")[k // 2 % 2]]
+        ccd = CCDData(data, unit="adu", mask=masked)
+        ccd.uncertainty = cls(array.copy())
+        check_valid(ccd, CLEANERS[cleaner])
 
 
 @pytest.mark.parametrize(
@@ -591,6 +590,8 @@ def read_image(path):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=mutations)
+@example(changes=[("card", b"BITPIX", 0)])
+@example(changes=[("byte", 2880, 128), ("card", b"BITPIX", 1)])
 def test_files_of_any_bytes(file, changes):
     """Read, or refused with the name of the file; neither a crash nor a hang."""
     path = file.with_name("a.fits")

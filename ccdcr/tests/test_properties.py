@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from astropy.nddata import CCDData
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_array_equal
@@ -19,6 +19,7 @@ from ccdcr.tests.conftest import frame, simple_wcs, sky
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)
 RTOL = 0  # exact
+FEWER = settings(max_examples=settings.default.max_examples // 3)  # of all cleaners
 VALUES = st.integers(-1000, 1000).map(float)
 
 
@@ -164,6 +165,7 @@ def bytes_of(ccd):
 
 @pytest.mark.filterwarnings("ignore::ccdcr.CosmicRayWarning")
 @pytest.mark.parametrize("cleaner", CLEANERS)
+@FEWER
 @given(ccd=hit_frames())
 def test_nothing_but_the_found_pixels_changes(cleaner, ccd):
     before, meta = bytes_of(ccd), repr(ccd.meta)
@@ -182,6 +184,7 @@ def test_nothing_but_the_found_pixels_changes(cleaner, ccd):
 
 @pytest.mark.filterwarnings("ignore::ccdcr.CosmicRayWarning")
 @pytest.mark.parametrize("cleaner", CLEANERS)
+@FEWER
 @given(ccd=hit_frames(), bad=st.sampled_from(BAD), worse=st.sampled_from(BAD))
 def test_masked_pixels_are_never_read(cleaner, ccd, bad, worse):
     other = ccd.copy()
@@ -200,6 +203,7 @@ def test_masked_pixels_are_never_read(cleaner, ccd, bad, worse):
 
 @pytest.mark.filterwarnings("ignore::ccdcr.CosmicRayWarning")
 @pytest.mark.parametrize("cleaner", CLEANERS)
+@FEWER
 @given(ccd=hit_frames(), exponent=st.integers(-12, 12))
 def test_scaling_by_a_power_of_two(cleaner, ccd, exponent):
     """
