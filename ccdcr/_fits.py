@@ -311,7 +311,8 @@ def _clearer(error, path):
 
 def _of_broken_header(error, path):
     """What it makes of astropy, which does not say what it has looked for."""
-    if not isinstance(error, (LookupError, ArithmeticError, AttributeError)):
+    told = OSError, TypeError, ValueError, u.UnitsError, MemoryError
+    if isinstance(error, told) or not isinstance(error, Exception):
         return error
     what = f"{type(error).__name__}: {error}"
     return OSError(f"{path}: not a complete FITS file ({what})")

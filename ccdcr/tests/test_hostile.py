@@ -591,6 +591,7 @@ def read_image(path):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=mutations)
 @example(changes=[("card", b"BITPIX", 0)])
+@example(changes=[("byte", 570, 0)])
 @example(changes=[("byte", 2880, 128), ("card", b"BITPIX", 1)])
 def test_files_of_any_bytes(file, changes):
     """Read, or refused with the name of the file; neither a crash nor a hang."""
