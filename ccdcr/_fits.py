@@ -130,7 +130,7 @@ class Source:
                     unit=self._unit(chip),
                     **dict.fromkeys(("hdu_mask", "hdu_uncertainty", "hdu_flags")),
                 )
-            planes = {role: self._plane(chip, role) for role in chip.planes}
+            planes = {role: self.data(at) for role, at in chip.planes.items()}
         except Exception as error:
             raise _clearer(error, self.path) from None
         ccd.mask = _mask_of(planes, self._layout)
@@ -143,9 +143,6 @@ class Source:
         if ccd.meta.get("CCRFLAGS") is True:
             ccd.flags = planes.get("CRFLAGS")
         return ccd
-
-    def _plane(self, chip, role):
-        return self.hdus[chip.planes[role]].data
 
     def _unit(self, chip):
         """The unit, unless astropy finds it by itself."""
