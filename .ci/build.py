@@ -23,7 +23,7 @@ LONG_AGO = "315532800"  # 1980: zip files know nothing earlier
 
 def epoch():
     """Seconds since 1970 that all files get as their time."""
-    if "SOURCE_DATE_EPOCH" in os.environ:
+    if os.environ.get("SOURCE_DATE_EPOCH"):
         return os.environ["SOURCE_DATE_EPOCH"]
     command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
