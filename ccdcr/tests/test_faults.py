@@ -145,7 +145,7 @@ def test_without_a_network(wanted):
     assert run(code + _WORK) == wanted
 
 
-# Python tells of files, sockets and processes before they are made, of threads from 3.12
+# Python tells of files, sockets and processes (and threads, from 3.12) before they are
 _WATCHED = """
 import os, sys, threading
 WORDS = "_thread ctypes fcntl ftplib http mmap os pty shutil signal smtplib socket"
@@ -171,7 +171,7 @@ sys.addaudithook(watch)
     ],
 )
 def test_importing_looks_and_does_nothing(before, code, tmp_path):
-    """No file is written, no socket or process made, no thread left, no signal taken."""
+    """No file written, no socket or process made, no thread left, no signal taken."""
     if "matplotlib" in before:
         pytest.importorskip("matplotlib")
     after = "print(*done, len(threading.enumerate()), sep='\\n')"
