@@ -39,6 +39,7 @@ _SAME = {
     "BSD License": "BSD-3-Clause",
     "BSD-3-clause": "BSD-3-Clause",
     "MIT License": "MIT",
+    "PSF": "PSF-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }
 _COMPILED = (".so", ".pyd", ".dylib")
