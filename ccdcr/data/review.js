@@ -120,7 +120,8 @@
     for (const note of content.notes) by("notes").append(make("li", note));
     by("left-out").textContent = content.notes.slice(1).join(" ");
     for (const [key, value, comment] of content.cards) {
-      const text = make("dd", value);
+      const text = make("dd");
+      text.append(make("bdi", value)); // what turns writing around does so in it alone
       if (comment) text.append(make("span", ` (${comment})`, "note"));
       by("cards").append(make("dt", key), text);
     }

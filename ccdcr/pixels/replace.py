@@ -77,7 +77,8 @@ def from_neighbours(
             noise = variance((rows, columns))
             good &= np.isfinite(noise)
         w = np.where(good, weights.ravel(), 0.0)
-        with np.errstate(invalid="ignore"):
+        # 0 / 0 where none is usable: NaN, which numpy before 1.26.3 calls a division
+        with np.errstate(divide="ignore", invalid="ignore"):
             w /= w.sum(axis=1, keepdims=True)
         pixels = np.where(good, image((rows, columns)), 0.0)
         lone = np.isnan(w[:, 0])

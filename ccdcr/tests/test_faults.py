@@ -145,6 +145,50 @@ def test_without_a_network(wanted):
     assert run(code + _WORK) == wanted
 
 
+# Python tells of files, sockets and processes (and threads, from 3.12) before they are
+_WATCHED = """
+import os, sys, threading
+WORDS = "_thread ctypes fcntl ftplib http mmap os pty shutil signal smtplib socket"
+WORDS += " sqlite3 ssl subprocess syslog tempfile urllib webbrowser winreg"
+done = []
+def watch(event, arguments):
+    looks = event in ("os.listdir", "os.scandir")
+    if event == "open":
+        looks = not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    if event.split(".")[0] in ["open", *WORDS.split()] and not looks:
+        done.append(f"{event} {arguments}")
+sys.addaudithook(watch)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [
+        ("", "import ccdcr"),
+        # after packages that it needs: what these do is theirs
+        ("import astropy.nddata, astropy.io.fits, numpy, scipy", "import ccdcr.cli"),
+        ("import matplotlib.figure, scipy.stats", "from ccdcr import *"),
+    ],
+)
+def test_importing_looks_and_does_nothing(before, code, tmp_path):
+    """No file written, no socket or process made, no thread left, no signal taken."""
+    if "matplotlib" in before:
+        pytest.importorskip("matplotlib")
+    after = "print(*done, len(threading.enumerate()), sep='\\n')"
+    lines = f"{before}\n{_WATCHED}\n{code}\n{after}"
+    assert run(lines, options=["-B"], cwd=tmp_path) == "1"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_an_import_does_would_be_seen(tmp_path):
+    """Writing, connecting, starting: each is told."""
+    lines = f"import socket, subprocess\n{_WATCHED}\nopen('a', 'w').close()\n"
+    lines += "socket.socket().close()\nsubprocess.run([sys.executable, '-c', ''])\n"
+    lines += "print(*(one.split()[0] for one in done))"
+    said = run(lines, cwd=tmp_path).split()
+    assert said[:3] == ["open", "socket.__new__", "subprocess.Popen"]
+
+
 def test_a_package_that_may_not_be_written_to(tmp_path, wanted):
     """As system administrators install it; no caches, no locks, no versions."""
     copy = tmp_path / "ccdcr"
