@@ -55,6 +55,20 @@ def sharp():
 
 
 @pytest.fixture(scope="module")
+def few_photons():
+    """The same on a sky of 5 electrons, counted as photons are."""
+    rng, shape = np.random.default_rng(1), (480, 480)
+    scene = SimpleNamespace(exposures=[], truths=[np.full(shape, 5.0)] * 2)
+    for start in (2, 8):
+        y, x = np.mgrid[start:478:12, 2:478:12].reshape(2, -1)
+        charge = sharp_hits(y, x, rng.uniform(1000, 8000, y.size), rng, shape)
+        data = rng.poisson(5.0, shape) + rng.normal(0, 3.0, shape) + charge
+        error = StdDevUncertainty(np.sqrt(data.clip(0) + 9.0))
+        scene.exposures.append(CCDData(data, unit="electron", uncertainty=error))
+    return scene
+
+
+@pytest.fixture(scope="module")
 def tracks():
     """A flat sky; 800 tracks of muons, worms and spots in each of three exposures."""
     empty = {"n_stars": 0, "n_galaxies": 0, "n_saturated": 0}
@@ -167,6 +181,23 @@ def test_of_sharp_hits(way, sharp):
     assert pulls.size > 3000
     assert 0.9 < pulls.std() < 1.1
     assert abs(np.median(pulls)) < bias
+
+
+@pytest.mark.parametrize(
+    ("way", "skewness"),
+    [
+        ("matched pair, other", 0.0),
+        ("matched median, local", -0.2),
+        # the uncertainty of the pixel that was copied, too small where that is low
+        ("classic pair, other", -0.5),
+    ],
+)
+def test_of_few_photons(way, skewness, few_photons):
+    """Variances at an expected level do not know whether the pixel is high or low."""
+    pulls = errors_over_sigma(WAYS[way][0](few_photons), few_photons)
+    assert 0.9 < pulls.std() < 1.1
+    cube = np.mean((pulls - pulls.mean()) ** 3) / pulls.std() ** 3
+    assert abs(cube - skewness) < 0.2
 
 
 #: Those that leave no charge beside a hit, or take none from there.
