@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 from astropy.nddata import CCDData
-from scipy import ndimage
 
 from ccdcr import _options
 from ccdcr._ccd import unpack, variance
 from ccdcr.pixels.difference import middle_and_sigma
-from ccdcr.pixels.filters import median_around, strips
+from ccdcr.pixels.filters import median_around, near, reached, strips
 from ccdcr.pixels.level import lattice
 from ccdcr.pixels.median_network import box_median
 from ccdcr.pixels.noise import (
@@ -32,7 +31,6 @@ __all__ = [
     "without_saturated",
 ]
 
-_SQUARE = np.ones((3, 3), dtype=bool)
 _BRIGHT = 3.0  # sigma above the sky from which on light has noise of its own
 _ENOUGH = 0.5  # part of the uncertainties that must be positive numbers
 FEWEST = 25  # pixels in common below which nothing can be told
@@ -236,5 +234,5 @@ def without_saturated(own, frames, variances, parts):
         light -= np.median(seen[few_rows(seen.shape)])
         star[at[0]][y, x] = light > 10 * np.sqrt(noise[y, x])
     # the whole of a star, where only its core is bright in the other
-    star = ndimage.binary_propagation(star, _SQUARE, mask=frame.saturated)
-    return frame.good & ~ndimage.binary_dilation(star, _SQUARE, iterations=2)
+    star = reached(star, frame.saturated)
+    return frame.good & ~near(star, (5, 5))

@@ -394,7 +394,7 @@ def _replaced(ccd, images, hits, clean, work, allowed, settings, options):
         donors &= data < settings["level"]
     if local and flagged.any():
         return _local(ccd, work, noise.unit, donors, flagged)
-    own = near(~usable, (5, 5)) | ~cleaned
+    own = near(~usable | (hits & ~cleaned), (5, 5))
     given = own[flagged], clean(flagged)
     values, variances = _judge(ccd, data, given, donors, flagged, options)
     return flagged, values, variances
@@ -423,8 +423,8 @@ def _judge(ccd, data, given, donors, flagged, options):
     """
     New values of astroscrappy, and their variances if there are any.
 
-    Near bad pixels it has read what was filled in for them, and it has not cleaned what
-    was grown: there the mean of the good neighbours, with the same weights, is taken.
+    Near bad pixels it has read what was filled in for them, and near what was grown
+    its charge: there the mean of the good neighbours, with the same weights, is taken.
     """
     weights, efficiency = CLEANTYPES[options["cleantype"]]
     mean, _ = from_neighbours(data, None, donors, flagged, weights)

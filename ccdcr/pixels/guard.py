@@ -31,6 +31,7 @@ class Guard(NamedTuple):
     level: Level  # of the fainter of both exposures
     misregistration: float
     change: float
+    measured: float = 0.0  # part of the former, squared, that is not the floor
 
     def variance(self, compared, y, x, noise):
         """
@@ -81,7 +82,8 @@ def measure_guard(compared, level, *, final):
     Returns
     -------
     guard : Guard
-        The misregistration in pixels, and the fractional change of brightness.
+        The misregistration in pixels, at least a floor, and the fractional change of
+        brightness.
     """
     y, x = np.divmod(compared.sources, compared.shape[1])
     variances = compared.expected(y, x)
@@ -101,11 +103,12 @@ def measure_guard(compared, level, *, final):
             break
     ranks = tuple(_NORMAL) if final else (50,)
     shift = _smallest(difference, variance, slope, steep, ranks, LIMITS[0])
+    measured = min(shift / _FLOOR, 1.0) ** 2
     shift = max(shift, _FLOOR)
     variance += (shift * slope) ** 2
     bright = source & (brightness > 5 * noise)
     change = _smallest(difference, variance, brightness, bright, ranks, LIMITS[1])
-    return Guard(level, shift, change)
+    return Guard(level, shift, change, measured)
 
 
 def _parts(n):

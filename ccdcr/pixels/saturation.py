@@ -2,14 +2,12 @@
 """Pixels that are too near to a saturated star to be judged."""
 
 import numpy as np
-from scipy import ndimage
 
-from ccdcr.pixels.filters import median_at, places, reached
+from ccdcr.pixels.filters import median_at, near, places, reached
 
 __all__ = ["around_saturated"]
 
-_DISC = np.ones((5, 5), dtype=bool)
-_DISC[[0, 0, -1, -1], [0, -1, 0, -1]] = False
+_DISC = (5, 3), (3, 5)  # a square of 5 x 5 pixels without its corners, in two boxes
 _NEARLY = 0.9  # of the level, what is connected with it: full pixels are not all alike
 
 
@@ -48,4 +46,8 @@ def around_saturated(data, usable, level, saturated):
         saturated = reached(saturated, nearly)
     if saturated is None or not saturated.any():
         return np.zeros(data.shape, dtype=bool)
-    return ndimage.binary_dilation(saturated, _DISC, iterations=2)
+    # scipy's binary_dilation writes beyond its arrays if they have four rows only
+    for _ in range(2):
+        boxes = [near(saturated, box) for box in _DISC]
+        saturated = boxes[0] | boxes[1]
+    return saturated

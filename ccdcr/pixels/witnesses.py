@@ -83,6 +83,8 @@ class View(NamedTuple):
 
         Where a source has faded or has moved, its pixels differ alike. Their mean
         difference counts by how well it is known, compared with how much it may be.
+        Of that, what has been measured of the frame stays: with another seeing the
+        rim of a star, which is all that is left, tells nothing of its core.
         """
         unit, sign = self._unit()
         where = prediction.mismatch > _MATCHES * prediction.variance
@@ -98,7 +100,9 @@ class View(NamedTuple):
         may_be = prediction.mismatch[where]
         share = may_be / (may_be + error[known])
         prediction.value[where] += share * mean[known]
-        prediction.mismatch[where] *= 1 - share
+        prediction.mismatch[where] *= np.maximum(
+            1 - share, self.compared.guard.measured
+        )
         return prediction
 
     def _unit(self):
