@@ -19,25 +19,27 @@ from ccdcr.tests.conftest import sky
 
 N_KILLED = 12
 
-# writes results again and again until it is killed
+# writes results again and again until it is killed, from when it has done so once
 _WRITER = """
 import sys
 from ccdcr import files
 source, folder = sys.argv[1:]
-files.read(source)
-print("ready", flush=True)
 for number in range(100000):
     out = [f"{folder}/{letter}{number % 7}.fits" for letter in "ab"]
     files.clean_pair(source, source, *out, overwrite=True, method="classic")
+    print(flush=True)
 """
 
 # the disk is as large as a file may be
 _LIMITED = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+largest = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (20000, largest))
 from ccdcr.cli import main
-sys.exit(main(sys.argv[1:]))
+code = main(sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+sys.exit(code)
 """
 
 
