@@ -546,7 +546,9 @@ class TestResume:
         for number, hdu in ((2, 2), (3, [1, 2]), (4, [2])):
             outs = [tmp_path / f"{name}{number}.fits" for name in "ab"]
             options = {"hdu": hdu, "unit": "electron"}
-            (record,) = run([batch.Job("pair", job.inputs, outs, options)], thumbnails=True)
+            (record,) = run(
+                [batch.Job("pair", job.inputs, outs, options)], thumbnails=True
+            )
             assert (record.thumbnails == whole) == (number == 3)  # the first it has
 
     def test_an_image_in_an_extension(self, night, tmp_path):
