@@ -258,6 +258,19 @@ class TestRun:
         assert "exposure" in " ".join(told[0])
         assert told[1] == told[2] == ()
 
+    def test_failures_that_are_no_fault_of_the_files(
+        self, night, tmp_path, monkeypatch
+    ):
+        """They cost the job, not the night; what they are is said, and of what."""
+
+        def no_memory(*_, **__):
+            raise MemoryError
+
+        monkeypatch.setattr(files, "clean_pair", no_memory)
+        (record,) = run(pairs(night, tmp_path, 1))
+        assert record.status == "failed"
+        assert record.message == f"{night / '0a.fits'}: MemoryError"
+
     def test_progress(self, night, tmp_path):
         told = []
         jobs = [*pairs(night, tmp_path, 1), *spoilt(night, tmp_path)[1:]]
@@ -328,6 +341,19 @@ class Broken(Executor):
 
     def submit(self, *_):
         raise BrokenExecutor
+
+
+class Dying(Broken):
+    """One that does its first job, and dies of the others a while later."""
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_running_or_notify_cancel()
+        if arguments[0].inputs[0].endswith("0a.fits"):
+            future.set_result(function(*arguments))
+        else:
+            threading.Timer(0.3, future.set_exception, [BrokenExecutor()]).start()
+        return future
 
 
 class Counting(Executor):
@@ -885,6 +911,17 @@ class TestKilled:
         assert outputs == set(map(str, tmp_path.glob("*/*")))
         assert [k for _, k, _ in told] == list(range(1, len(told) + 1))
         assert 1 < len(told) < len(jobs)
+
+    def test_who_dies_while_nobody_asks_is_not_told(self, night, tmp_path):
+        told = []
+        records = batch.run(
+            pairs(night, tmp_path),
+            executor=Dying(2),
+            progress=lambda record, *_: told.append(record.job),
+        )
+        first = next(records)
+        records.close()
+        assert told == [first.job]
 
     def test_what_was_left_of_others_stays(self, night, tmp_path):
         (job,) = pairs(night, tmp_path, 1)

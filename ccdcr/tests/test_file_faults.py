@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 from numpy.testing import assert_array_equal
 
-from ccdcr import _fits_write, files
+from ccdcr import _fits, _fits_write, files
 from ccdcr.tests.conftest import sky
 
 N_KILLED = 12
@@ -145,6 +145,43 @@ def test_interrupted(tmp_path, source):
     with pytest.raises(KeyboardInterrupt):
         files.clean_median(source, tmp_path / "a.fits", progress=interrupt)
     assert sorted(os.listdir(tmp_path)) == ["source.fits"]
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
+def test_interrupted_while_reading(tmp_path, source, monkeypatch, kind):
+    """That is no fault of the file, and nobody says it were."""
+
+    def stop(*_):
+        raise kind
+
+    monkeypatch.setattr(_fits.Source, "_check_complete", stop)
+    with pytest.raises(kind):
+        files.clean_median(source, tmp_path / "a.fits")
+
+
+def test_errors_that_name_the_file_are_left_as_they_are(source, monkeypatch):
+    error = PermissionError(13, "Permission denied", str(source))
+
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(_fits, "_unpacked", refuse)
+    with pytest.raises(PermissionError) as told:
+        files.read(source)
+    assert told.value is error
+
+
+def test_errors_of_libraries_while_writing(tmp_path, source, monkeypatch):
+    """They have no number of the system; what they say is not lost."""
+
+    def refuse(*_):
+        msg = "the header is too large"
+        raise OSError(msg)
+
+    monkeypatch.setattr(_fits_write, "_put_together", refuse)
+    with pytest.raises(OSError, match="the header is too large"):
+        files.clean_median(source, tmp_path / "a.fits")
+    assert os.listdir(tmp_path) == ["source.fits"]
 
 
 def test_interrupted_while_moving(tmp_path, source, monkeypatch):

@@ -15,6 +15,7 @@ from astropy.table import QTable
 import ccdcr
 from ccdcr import batch, simulate
 from ccdcr._night_log import tell
+from ccdcr._progress import NightBar
 from ccdcr.tests.test_cli import run
 from ccdcr.tests.test_night import failed, record
 
@@ -191,6 +192,41 @@ def test_ctrl_c(capsys, monkeypatch):
     status, out, _ = run(NIGHT, capsys)
     assert (status, "2 done, 1 skipped" in out) == (0, True)
     assert len(log()) == 6
+
+
+def test_ctrl_c_before_anything_is_done(capsys, monkeypatch):
+    """There is no log of nothing."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("ccdcr.batch.run", interrupted)
+    status, out, err = run(NIGHT, capsys)
+    assert status == 130
+    assert err.startswith("ccdcr: interrupted; jobs that are not in the log: 3;")
+    assert "0 done, 0 skipped, 0 failed" in out
+    assert not list(Path("clean").iterdir())
+
+
+@pytest.mark.parametrize("old", ["other numbers", "other files", "junk"])
+def test_a_log_that_is_about_other_results(capsys, old):
+    """Its times and warnings are not those of what is there, which says itself."""
+    assert run(NIGHT, capsys)[0] == 0
+    first, path = log(), Path("clean/ccdcr-log.ecsv")
+    known = first.copy()
+    known["warnings"] = "told of another"
+    if old == "other numbers":
+        known["n_cosmicrays"] += 1
+    elif old == "other files":
+        known["output"] = [f"elsewhere/{k}.fits" for k in range(6)]
+    known.write(path, overwrite=True)
+    if old == "junk":
+        path.write_text("no log")
+    assert run(NIGHT, capsys)[0] == 0
+    assert list(log()["status"]) == ["skipped"] * 6
+    assert list(log()["n_cosmicrays"]) == list(first["n_cosmicrays"])
+    assert "told of another" not in list(log()["warnings"])
 
 
 def test_something_is_out_of_line(capsys):
@@ -411,6 +447,22 @@ def test_bar(capsys, monkeypatch):
     assert re.search(r"2 of 3 jobs: [\d.e+]+ frames/min, \d+ s left", err)
     assert err.endswith("\r")
     assert "\r" not in out
+
+
+@pytest.mark.parametrize(
+    ("minutes", "left"),
+    [(0.25, "15 s"), (1, "1 min"), (89, "89 min"), (90, "1.5 h"), (600, "10.0 h")],
+)
+def test_time_that_is_left(capsys, monkeypatch, minutes, left):
+    """As long as the first of two jobs took."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with NightBar(2) as bar:
+        now[0] += 60 * minutes
+        bar.add(record("a", (1, 1)))
+    frames = f"{2 / minutes:.3g}"
+    assert f"1 of 2 jobs: {frames} frames/min, {left} left " in capsys.readouterr().err
 
 
 class TestShifts:
