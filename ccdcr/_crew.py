@@ -26,6 +26,7 @@ from ccdcr._work import work
 __all__ = ["Crew", "process_pool", "remove_leftovers", "rooted"]
 
 _UNKNOWN = 32  # workers of an executor that does not tell
+_MOST = 61  # processes that Windows can wait for
 _EXIT = "exit status"
 _FRESH = 1.0  # seconds that the number of workers of a cluster is believed
 # What write_all calls a file until it is whole.
@@ -112,7 +113,7 @@ def _deaf():
 def _processors():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return min(os.cpu_count() or 1, _MOST)
 
 
 def _prepare(level):

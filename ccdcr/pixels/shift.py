@@ -121,9 +121,7 @@ def _agreeing(first, second, shift):
 
     One bright star upon another, or a few pixels, may do so by chance.
     """
-    parts = overlap(first.shape, shift)
-    if parts is None:
-        return 0.0
+    parts = overlap(first.shape, shift)  # without one nothing makes a peak
     common = (first[parts[0]] * second[parts[1]]).astype(float)
     for axis in (0, 1):
         edges = np.linspace(0, common.shape[axis], _TILES + 1).astype(int)[:-1]

@@ -12,16 +12,24 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.table import QTable
+from ccdproc import Keyword
 
-from ccdcr import batch, files, simulate
+from ccdcr import _crew, batch, files, simulate
 from ccdcr._crew import Crew
 from ccdcr._work import Conditions, stamp_of, work
 from ccdcr.tests.conftest import frame, sky
@@ -250,6 +258,19 @@ class TestRun:
         assert "exposure" in " ".join(told[0])
         assert told[1] == told[2] == ()
 
+    def test_failures_that_are_no_fault_of_the_files(
+        self, night, tmp_path, monkeypatch
+    ):
+        """They cost the job, not the night; what they are is said, and of what."""
+
+        def no_memory(*_, **__):
+            raise MemoryError
+
+        monkeypatch.setattr(files, "clean_pair", no_memory)
+        (record,) = run(pairs(night, tmp_path, 1))
+        assert record.status == "failed"
+        assert record.message == f"{night / '0a.fits'}: MemoryError"
+
     def test_progress(self, night, tmp_path):
         told = []
         jobs = [*pairs(night, tmp_path, 1), *spoilt(night, tmp_path)[1:]]
@@ -299,6 +320,40 @@ class TestRun:
 
     def test_of_a_cluster(self, cluster):
         assert Crew(cluster.get_executor(), None, Conditions()).width == 2
+
+    @pytest.mark.parametrize(("known", "wanted"), [(None, 1), (4, 4), (96, 61)])
+    def test_as_many_processes_as_processors(self, monkeypatch, known, wanted):
+        """As far as the system tells of them; Windows has 61 at the same time."""
+        if hasattr(os, "sched_getaffinity"):
+            with batch.process_pool() as executor:
+                assert executor._max_workers == len(os.sched_getaffinity(0))
+            monkeypatch.delattr(os, "sched_getaffinity")
+        monkeypatch.setattr(os, "cpu_count", lambda: known)
+        with batch.process_pool() as executor:
+            assert executor._max_workers == wanted
+
+
+class Broken(Executor):
+    """As one is whose processes have been killed while nothing was to do."""
+
+    def __init__(self, workers):
+        self._max_workers = workers
+
+    def submit(self, *_):
+        raise BrokenExecutor
+
+
+class Dying(Broken):
+    """One that does its first job, and dies of the others a while later."""
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_running_or_notify_cancel()
+        if arguments[0].inputs[0].endswith("0a.fits"):
+            future.set_result(function(*arguments))
+        else:
+            threading.Timer(0.3, future.set_exception, [BrokenExecutor()]).start()
+        return future
 
 
 class Counting(Executor):
@@ -513,6 +568,14 @@ class TestResume:
                 assert record.n_pixels[k] == n
                 assert record.fraction[k] == n / (2 * 64 * 80)
             assert len(record.thumbnails) == 2
+        whole = record.thumbnails
+        for number, hdu in ((2, 2), (3, [1, 2]), (4, [2])):
+            outs = [tmp_path / f"{name}{number}.fits" for name in "ab"]
+            options = {"hdu": hdu, "unit": "electron"}
+            (record,) = run(
+                [batch.Job("pair", job.inputs, outs, options)], thumbnails=True
+            )
+            assert (record.thumbnails == whole) == (number == 3)  # the first it has
 
     def test_an_image_in_an_extension(self, night, tmp_path):
         with fits.open(night / "0a.fits") as hdus:
@@ -547,6 +610,21 @@ class TestResume:
             stamp(),
         }
         assert len(other) == 6
+
+    def test_the_stamp_knows_units(self):
+        """And a number is a number, whatever library holds it."""
+
+        def stamp(**options):
+            return stamp_of(batch.Job("median", ["a.fits"], ["o"], options))
+
+        assert stamp(grow=np.int64(1)) == stamp(grow=1) != stamp(grow=2)
+        gains = [2.0, 2 * u.electron / u.adu, 2 * u.adu / u.electron]
+        gains += [Keyword(name, u.electron / u.adu) for name in ("GAIN", "EGAIN")]
+        stamps = [stamp(gain=gain) for gain in gains]
+        assert len(set(stamps)) == 5
+        assert stamp(gain=Keyword("GAIN", u.electron / u.adu)) == stamps[3]
+        units = [stamp(unit=unit) for unit in (u.adu, u.electron, "adu")]
+        assert units[0] == units[2] != units[1]
 
     def test_the_stamp_knows_all_of_an_option(self):
         """Also what is far from the edges, where printing leaves it out."""
@@ -613,6 +691,33 @@ class TestDeath:
             records = run(jobs, executor=executor)
         assert statuses(records) == ["failed"] * 2
         assert not contents(tmp_path)
+
+    def test_of_an_executor_before_it_is_used(self, night, tmp_path, monkeypatch):
+        """Others do the work: as many as it had, if this machine has as many."""
+        asked = []
+
+        def others(workers):
+            asked.append(workers)
+            return ThreadPoolExecutor(workers)
+
+        monkeypatch.setattr(_crew, "process_pool", others)
+        monkeypatch.setattr(_crew, "_processors", lambda: 3)
+        for workers in (2, 1000):
+            out = tmp_path / str(workers)
+            records = run(pairs(night, out, 2), executor=Broken(workers))
+            assert statuses(records) == ["done"] * 2
+        assert asked == [2, 3]
+
+    @pytest.mark.parametrize(
+        ("code", "words"),
+        [
+            (3, "exit status 3"),
+            (-signal.SIGTERM, "ended by SIGTERM"),
+            (-64000, "ended by signal 64000"),  # those of real time have no names
+        ],
+    )
+    def test_how_is_told(self, code, words):
+        assert _crew._ending(code) == words
 
     def test_of_those_that_cannot_live(self, night, tmp_path):
         """In a script without a guard: to go on would only take long."""
@@ -754,6 +859,31 @@ class TestKilled:
         out, errors = process.communicate(timeout=300)
         assert (out, errors) == ("interrupted\n", "")
 
+    @pytest.mark.parametrize("masks", [True, False])
+    def test_interrupted_while_it_starts_processes(self, monkeypatch, masks):
+        """It starts them, then hears; Windows cannot block signals."""
+        if not masks:
+            monkeypatch.delattr(signal, "pthread_sigmask", raising=False)
+        started = []
+
+        def start(*_):
+            signal.raise_signal(signal.SIGINT)
+            started.append(threading.current_thread())
+
+        monkeypatch.setattr(ProcessPoolExecutor, "submit", start)
+        before = signal.getsignal(signal.SIGINT)
+        with batch.process_pool(1) as executor:
+            with pytest.raises(KeyboardInterrupt):
+                executor.submit(os.getpid)
+            assert started == [threading.main_thread()]
+            assert signal.getsignal(signal.SIGINT) is before
+
+    def test_other_threads_start_processes(self, pool):
+        """Where Python lets nobody decide what becomes of Ctrl-C."""
+        with ThreadPoolExecutor(1) as threads:
+            pid = threads.submit(pool.submit, os.getpid).result().result()
+        assert pid != os.getpid()
+
     @pytest.mark.parametrize("executor", EXECUTORS, indirect=True)
     def test_closed(self, night, tmp_path, executor, undisturbed):
         jobs = [job for k in range(9) for job in pairs(night, tmp_path / str(k))]
@@ -781,6 +911,17 @@ class TestKilled:
         assert outputs == set(map(str, tmp_path.glob("*/*")))
         assert [k for _, k, _ in told] == list(range(1, len(told) + 1))
         assert 1 < len(told) < len(jobs)
+
+    def test_who_dies_while_nobody_asks_is_not_told(self, night, tmp_path):
+        told = []
+        records = batch.run(
+            pairs(night, tmp_path),
+            executor=Dying(2),
+            progress=lambda record, *_: told.append(record.job),
+        )
+        first = next(records)
+        records.close()
+        assert told == [first.job]
 
     def test_what_was_left_of_others_stays(self, night, tmp_path):
         (job,) = pairs(night, tmp_path, 1)

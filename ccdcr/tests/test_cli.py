@@ -112,6 +112,17 @@ def test_one_bad_file_does_not_cost_the_others(capsys):
     assert "missing.fits: no such file" in err
 
 
+def test_interrupted(capsys, monkeypatch):
+    """Ctrl-C: one line, the exit status that shells know, and nothing is written."""
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ccdcr.files.clean_median", interrupt)
+    assert run("median a.fits", capsys) == (130, "", "ccdcr: interrupted\n")
+    assert sorted(path.name for path in Path().iterdir()) == ["a.fits", "b.fits"]
+
+
 def test_nothing_is_overwritten(capsys):
     assert run("median a.fits", capsys)[0] == 0
     before = Path("a_crclean.fits").read_bytes()
@@ -151,6 +162,10 @@ def test_nothing_is_overwritten(capsys):
         ("pair a.fits b.fits --output o.fits o.fits", "got twice: o.fits"),
         ("report a.fits b.fits --output t.foo", "invalid name that ends in .ecsv"),
         ("median a.fits --replacement other", "invalid choice"),
+        ("median a.fits --readnoise -1", "invalid number >= 0 value: '-1'"),
+        ("median a.fits --reference a.txt", "invalid name of a FITS file value"),
+        ("batch . -o out --max-gap 0min", "invalid time (30min, 1h) value: '0min'"),
+        ("batch . --save-plan p.txt", "invalid name that ends in .ecsv value"),
     ],
 )
 def test_wrong_use(text, message, capsys):
@@ -344,7 +359,7 @@ def test_kinds_of_figures(suffix, capsys):
 
 
 def test_thumbnails_of_a_report(capsys):
-    pytest.importorskip("matplotlib")
+    imread = pytest.importorskip("matplotlib.image").imread
     run("median a.fits", capsys)
     text = "report a_crclean.fits a.fits --dark b.fits --plot t.png"
     status, out, err = run(text, capsys)
@@ -354,6 +369,10 @@ def test_thumbnails_of_a_report(capsys):
     status, out, err = run(text, capsys)
     assert (status, out) == (1, "")
     assert err == "ccdcr: t.png: exists; give --overwrite to replace it\n"
+    text = "report a_crclean.fits a.fits --plot without.png"
+    assert run(text, capsys)[0] == 0
+    images = [imread(name) for name in ("t.png", "without.png")]
+    assert images[0].shape[1] > images[1].shape[1]  # by the dark
 
 
 @pytest.mark.parametrize(

@@ -14,30 +14,32 @@ from astropy.io import fits
 from astropy.nddata import CCDData
 from numpy.testing import assert_array_equal
 
-from ccdcr import _fits_write, files
+from ccdcr import _fits, _fits_write, files
 from ccdcr.tests.conftest import sky
 
 N_KILLED = 12
 
-# writes results again and again until it is killed
+# writes results again and again until it is killed, from when it has done so once
 _WRITER = """
 import sys
 from ccdcr import files
 source, folder = sys.argv[1:]
-files.read(source)
-print("ready", flush=True)
 for number in range(100000):
     out = [f"{folder}/{letter}{number % 7}.fits" for letter in "ab"]
     files.clean_pair(source, source, *out, overwrite=True, method="classic")
+    print(flush=True)
 """
 
 # the disk is as large as a file may be
 _LIMITED = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+largest = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (20000, largest))
 from ccdcr.cli import main
-sys.exit(main(sys.argv[1:]))
+code = main(sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+sys.exit(code)
 """
 
 
@@ -143,6 +145,43 @@ def test_interrupted(tmp_path, source):
     with pytest.raises(KeyboardInterrupt):
         files.clean_median(source, tmp_path / "a.fits", progress=interrupt)
     assert sorted(os.listdir(tmp_path)) == ["source.fits"]
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError])
+def test_interrupted_while_reading(tmp_path, source, monkeypatch, kind):
+    """That is no fault of the file, and nobody says it were."""
+
+    def stop(*_):
+        raise kind
+
+    monkeypatch.setattr(_fits.Source, "_check_complete", stop)
+    with pytest.raises(kind):
+        files.clean_median(source, tmp_path / "a.fits")
+
+
+def test_errors_that_name_the_file_are_left_as_they_are(source, monkeypatch):
+    error = PermissionError(13, "Permission denied", str(source))
+
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(_fits, "_unpacked", refuse)
+    with pytest.raises(PermissionError) as told:
+        files.read(source)
+    assert told.value is error
+
+
+def test_errors_of_libraries_while_writing(tmp_path, source, monkeypatch):
+    """They have no number of the system; what they say is not lost."""
+
+    def refuse(*_):
+        msg = "the header is too large"
+        raise OSError(msg)
+
+    monkeypatch.setattr(_fits_write, "_put_together", refuse)
+    with pytest.raises(OSError, match="the header is too large"):
+        files.clean_median(source, tmp_path / "a.fits")
+    assert os.listdir(tmp_path) == ["source.fits"]
 
 
 def test_interrupted_while_moving(tmp_path, source, monkeypatch):

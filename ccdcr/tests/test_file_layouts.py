@@ -807,6 +807,28 @@ def test_write(tmp_path):
     assert not (tmp_path / "d.fits").exists()
 
 
+def test_write_an_uncertainty_that_the_source_has_not(tmp_path):
+    """A person has made it; it is there when the result is read."""
+    path = save(tmp_path / "a.fits", plain())
+    before = files.read(path)
+    before.uncertainty = StdDevUncertainty(np.full(before.shape, 5.0))
+    after = ccdcr.cosmicray_median(before)
+    files.write(after, path, tmp_path / "b.fits")
+    back = files.read(tmp_path / "b.fits")
+    assert isinstance(back.uncertainty, StdDevUncertainty)
+    assert_array_equal(back.uncertainty.array, after.uncertainty.array)
+    check_sums(tmp_path / "b.fits")
+
+
+def test_an_extension_without_a_name(tmp_path):
+    """It gets none."""
+    path = save(tmp_path / "a.fits", [fits.PrimaryHDU(), image(BUNIT="adu")])
+    files.clean_median(path, tmp_path / "b.fits")
+    with fits.open(tmp_path / "b.fits") as hdus:
+        assert "EXTNAME" not in hdus[1].header
+        assert [hdu.name for hdu in hdus][:3] == ["PRIMARY", "", "MASK"]
+
+
 def test_put_back_clears_the_flag(tmp_path):
     path = save(tmp_path / "a.fits", sci_err_dq())
     report = files.clean_median(path, tmp_path / "b.fits", dq_bit=4096)

@@ -354,6 +354,16 @@ def test_box_median_is_that_of_scipy(mode, size, dtype, shape):
     assert_array_equal(ours, ndimage.median_filter(image, size=size, mode=mode))
 
 
+def test_a_better_shift_than_one_without_any_overlap():
+    y, x = np.mgrid[:60, :70]
+    at = np.random.default_rng(1).integers(10, 50, (12, 2))
+    image = sum(300 * np.exp(-((y - a) ** 2 + (x - b) ** 2) / 5) for a, b in at)
+    image += np.random.default_rng(2).normal(0, 1, image.shape)
+    usable = np.ones(image.shape, bool)
+    better = health.better_shift((image, usable), (image, usable), (0, 90))
+    assert_allclose(better, (0, 0), atol=0.05)
+
+
 def test_box_median_in_threads():
     """What is in work belongs to the call; only what is to be done is shared."""
     rng = np.random.default_rng(1)

@@ -156,6 +156,15 @@ def test_importing_is_cheap():
     assert not heavy & set(loaded)
 
 
+def test_a_source_tree_that_was_never_installed():
+    """It has no version; what it says of itself in headers can still be written."""
+    code = "import sys; sys.modules['ccdcr._version'] = None; import ccdcr; "
+    code += "print(ccdcr.__version__)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "0.0.0\n"
+
+
 def test_public_names():
     assert sorted(ccdcr.__all__) == dir(ccdcr)
     for name in ccdcr.__all__:

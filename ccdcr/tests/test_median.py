@@ -149,3 +149,9 @@ class TestReference:
     def test_refused(self, reference, error, message):
         with pytest.raises(error, match=message):
             classic(dirty(), reference=reference)
+
+
+@pytest.mark.parametrize("size", [(True, 3), (3, np.True_), {3, 5}, 3, "33"])
+def test_a_size_is_two_whole_numbers(size):
+    with pytest.raises(TypeError, match="size must be two integers >= 1"):
+        cosmicray_median(frame(sky(1)), size=size)

@@ -133,11 +133,12 @@ class TestOutliers:
         assert odd([*records, wrong]) == [(4, 0)]
         assert "(100, where 10 are exp" in compare([*records, wrong])[4][0].reason
 
-    def test_rates_that_only_some_have(self):
+    @pytest.mark.parametrize("n", [4, 200])
+    def test_rates_that_only_some_have(self, n):
         """Those of an earlier run have none: then numbers are compared."""
-        records = night(*[(100, 100)] * 4)
+        records = night(*[(100, 100)] * n)
         new = record("new", (1000, 90), rates=[1.0, 1.0])
-        assert odd([*records, new]) == [(4, 0)]
+        assert odd([*records, new]) == [(n, 0)]
 
     def test_groups(self):
         """A long exposure is compared with long ones, if there are enough."""
@@ -211,6 +212,22 @@ class TestPage:
         object.__setattr__(one, "thumbnails", None)
         write_index(tmp_path / "index.html", [one], title="A night")
         assert "<img" not in (tmp_path / "index.html").read_text(encoding="utf-8")
+        object.__setattr__(one, "thumbnails", (PICTURE, None))  # one could not be made
+        write_index(tmp_path / "index.html", [one], title="A night")
+        text = (tmp_path / "index.html").read_text(encoding="utf-8")
+        assert text.count("<img") == 1
+
+    def test_results_on_another_drive(self, tmp_path, monkeypatch):
+        """Where Windows has no path from here to there, there is but a name."""
+
+        def no_path(*_):
+            raise ValueError
+
+        monkeypatch.setattr("os.path.relpath", no_path)
+        write_index(tmp_path / "index.html", [record("a", (1, 2))], title="A night")
+        text = (tmp_path / "index.html").read_text(encoding="utf-8")
+        assert text.count("a0_crclean.fits<small>from a0.fits</small>") == 1
+        assert "<a href" not in text
 
 
 def hostile_night():

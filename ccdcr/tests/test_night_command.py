@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """``ccdcr batch``: a small night, from the folder to the log."""
 
+import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -11,8 +13,11 @@ from astropy.io import fits
 from astropy.table import QTable
 
 import ccdcr
-from ccdcr import simulate
+from ccdcr import batch, simulate
+from ccdcr._night_log import tell
+from ccdcr._progress import NightBar
 from ccdcr.tests.test_cli import run
+from ccdcr.tests.test_night import failed, record
 
 NIGHT = "batch night --gain 2 --readnoise 6 -o clean"
 
@@ -187,6 +192,41 @@ def test_ctrl_c(capsys, monkeypatch):
     status, out, _ = run(NIGHT, capsys)
     assert (status, "2 done, 1 skipped" in out) == (0, True)
     assert len(log()) == 6
+
+
+def test_ctrl_c_before_anything_is_done(capsys, monkeypatch):
+    """There is no log of nothing."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("ccdcr.batch.run", interrupted)
+    status, out, err = run(NIGHT, capsys)
+    assert status == 130
+    assert err.startswith("ccdcr: interrupted; jobs that are not in the log: 3;")
+    assert "0 done, 0 skipped, 0 failed" in out
+    assert not list(Path("clean").iterdir())
+
+
+@pytest.mark.parametrize("old", ["other numbers", "other files", "junk"])
+def test_a_log_that_is_about_other_results(capsys, old):
+    """Its times and warnings are not those of what is there, which says itself."""
+    assert run(NIGHT, capsys)[0] == 0
+    first, path = log(), Path("clean/ccdcr-log.ecsv")
+    known = first.copy()
+    known["warnings"] = "told of another"
+    if old == "other numbers":
+        known["n_cosmicrays"] += 1
+    elif old == "other files":
+        known["output"] = [f"elsewhere/{k}.fits" for k in range(6)]
+    known.write(path, overwrite=True)
+    if old == "junk":
+        path.write_text("no log")
+    assert run(NIGHT, capsys)[0] == 0
+    assert list(log()["status"]) == ["skipped"] * 6
+    assert list(log()["n_cosmicrays"]) == list(first["n_cosmicrays"])
+    assert "told of another" not in list(log()["warnings"])
 
 
 def test_something_is_out_of_line(capsys):
@@ -409,6 +449,22 @@ def test_bar(capsys, monkeypatch):
     assert "\r" not in out
 
 
+@pytest.mark.parametrize(
+    ("minutes", "left"),
+    [(0.25, "15 s"), (1, "1 min"), (89, "89 min"), (90, "1.5 h"), (600, "10.0 h")],
+)
+def test_time_that_is_left(capsys, monkeypatch, minutes, left):
+    """As long as the first of two jobs took."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with NightBar(2) as bar:
+        now[0] += 60 * minutes
+        bar.add(record("a", (1, 1)))
+    frames = f"{2 / minutes:.3g}"
+    assert f"1 of 2 jobs: {frames} frames/min, {left} left " in capsys.readouterr().err
+
+
 class TestShifts:
     """A night that was dithered, as all are, with stars to be harmed."""
 
@@ -452,3 +508,77 @@ class TestShifts:
         status, _, err = run(f"{NIGHT}2 --auto-shift", capsys)
         assert status == 1
         assert "too little in common to measure it" in err
+
+
+class TestWhatIsTold:
+    """Some lines, however long the night; all of it is in the log."""
+
+    @staticmethod
+    def told(capsys, records, left=(), unreadable=()):
+        tell(records, batch.Plan([record.job for record in records], left, unreadable))
+        return capsys.readouterr()
+
+    def test_many_groups_are_one_for_each_method(self, capsys):
+        """The mean night has a few; 21 are those of a survey."""
+
+        def lines(n):
+            groups = [record(f"{k}_", (k, k), group=f"field {k}") for k in range(n)]
+            single = record("m", (7,), group="field 0", method="median")
+            return self.told(capsys, [*groups, single]).out.splitlines()
+
+        assert [line.split()[:2] for line in lines(19)[2:21]] == [
+            ["field", str(k)] for k in range(19)
+        ]
+        table = lines(21)[2:4]
+        assert re.match(r" *all +pair +42 +0 +10 +0 - 20 ", table[0])
+        assert re.match(r" *all +median +1 +0 +7 +7 - 7 ", table[1])
+
+    def test_a_group_that_failed_has_no_numbers(self, capsys):
+        out, err = self.told(capsys, [failed("a", "night/a0.fits: no image in it")])
+        assert out.splitlines()[2].split()[-7:] == ["pair", "2", "2", *"----"]
+        assert out.splitlines()[3] == "0 done, 0 skipped, 1 failed"
+        assert err == "ccdcr: night/a0.fits: no image in it\n"
+
+    def test_many_warnings(self, capsys):
+        """Ten jobs, and of each what fits in some lines of a terminal."""
+        texts = ["x" * 250, "y" * 251, *["the noise does not fit"] * 9]
+        records = [
+            record(f"{k}_", (5, 5), warnings=(text,)) for k, text in enumerate(texts)
+        ]
+        lines = self.told(capsys, records).out.splitlines()
+        told = [line for line in lines if line.startswith("warning: ")]
+        assert told[0] == f"warning: clean/0_0_crclean.fits: {'x' * 250}"
+        assert told[1] == f"warning: clean/1_0_crclean.fits: {'y' * 250} ..."
+        assert told[10:] == ["warning: 1 more jobs (all are in the log)"]
+
+    def test_many_that_are_left_out(self, capsys):
+        left = [(f"{k}.fits", "alone") for k in range(12)]
+        left += [("b.fits", "a calibration frame"), ("c.fits", "a result of ccdcr")]
+        left += [("junk.fits", "not a readable FITS file")]
+        out, err = self.told(capsys, [], left, {"junk.fits"})
+        lines = out.splitlines()
+        assert lines[0] == "0 done, 0 skipped, 0 failed"  # and no table of nothing
+        assert lines[1:3] == [
+            "left out: 1 calibration frame",
+            "left out: 1 cleaned frame",
+        ]
+        assert lines[3:13] == [f"left out: {k}.fits: alone" for k in range(10)]
+        assert lines[13:] == ["left out: 2 more (--dry-run lists them)"]
+        assert err == "ccdcr: junk.fits: not a readable FITS file\n"
+
+    @pytest.mark.parametrize(
+        ("encoding", "shown"), [("ascii", r"\xe9"), ("utf-8", "é"), ("latin-1", "é")]
+    )
+    def test_letters_that_a_terminal_has_not(self, monkeypatch, encoding, shown):
+        output = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr("sys.stdout", output)
+        tell([], batch.Plan([], [("é.fits", "alone")]))
+        output.flush()
+        text = output.buffer.getvalue().decode(encoding)
+        assert text.endswith(f"left out: {shown}.fits: alone{os.linesep}")
+
+    def test_to_what_is_no_terminal_at_all(self, monkeypatch):
+        """As an editor has it, of which Python knows no encoding."""
+        monkeypatch.setattr("sys.stdout", io.StringIO())
+        tell([], batch.Plan([], [("é.fits", "alone")]))
+        assert sys.stdout.getvalue().endswith("left out: é.fits: alone\n")

@@ -2,6 +2,7 @@
 """Which exposures belong together, and plans that a person can edit."""
 
 import datetime
+import gzip
 import os
 from pathlib import Path
 
@@ -391,6 +392,8 @@ class TestArguments:
         assert batch.plan(collection) == whole
         assert batch.plan(sorted(night.folder.iterdir(), reverse=True)) == whole
         assert batch.plan(str(night.folder)) == whole
+        one = batch.plan(night.folder / "c.fits", single="median")
+        assert [job.inputs for job in one] == [(str(night.folder / "c.fits"),)]
         night.take("e", exposure=60.0)
         part = type(collection)(night.folder).filter(exptime=600.0)
         assert batch.plan(part) == whole
@@ -421,6 +424,15 @@ class TestArguments:
         content = target.read_bytes()
         target.write_bytes(content[:-2880])
         assert night.names()[1]["b.fits"].startswith("not a ")
+
+    def test_gzip(self, night):
+        """Whether all of it is there is seen when it is read."""
+        for name in "ab":
+            path = night.take(name)
+            content = gzip.compress(path.read_bytes())
+            path.with_name(f"{path.name}.gz").write_bytes(content)
+            path.unlink()
+        assert night.names() == ([("pair", "a.fitsb.fits")], {})
 
     def test_results_of_one_name(self, night):
         night.series("ab")
@@ -461,6 +473,7 @@ class TestPlanFile:
         {"sigma_peak": 6, "sigma_tail": 2.5},
         {"shift": "auto", "replacement": None, "unit": "adu"},
         {"region": "[1:20,3:40]", "add_keyword": False, "hdu": "0"},
+        {"unit": u.electron / u.s, "gain": 2.0},
         {"shift": [-4, 0], "exclude": ["[1:2,3:4]", "[5:6,7:8]"]},
     )
 

@@ -59,6 +59,49 @@ def test_before_mask_after(shape, tmp_path):
     figure.savefig(tmp_path / "figure.png")
 
 
+@pytest.mark.parametrize(
+    ("gone", "left"),
+    [
+        (["kind"], ["size", "charge", "angle"]),
+        (["length"], ["size", "charge", "angle"]),
+        (["angle", "kind", "length", "width"], ["size", "charge"]),
+    ],
+)
+def test_distribution_of_what_is_left_of_a_table(found, gone, left):
+    """Its columns are the user's, who may have taken some out."""
+    before, after, _ = found
+    report = ccdcr.cosmicray_report(after, before)
+    report.table.remove_columns(gone)
+    figure = plot.plot_distribution(report)
+    assert list(panels(figure)) == left
+    assert len(figure.legends) == ("kind" not in gone)
+    if "length" in gone and "angle" in left:  # any may have a direction then
+        assert panels(figure)["angle"].patches[-1].get_data().values.sum() == 4
+    thumbnails = plot.plot_thumbnails(report, {"a": before}, [1])
+    lines = thumbnails.axes[0].texts[0].get_text().split("\n")
+    assert len(lines) == 4 + ("kind" not in gone)
+
+
+@pytest.mark.parametrize(("n", "circles"), [(300, 1), (301, 0)])
+def test_circles_are_left_out_where_they_would_hide_the_frame(n, circles):
+    ccd = frame(np.zeros((80, 80)))
+    after = ccd.copy()
+    after.mask = np.zeros(ccd.shape, bool)
+    after.mask[3 * (np.arange(n) // 27), 3 * (np.arange(n) % 27)] = True
+    figure = plot.plot_cleaning(after, ccd)
+    assert len(figure.axes[0].collections) == circles
+
+
+def test_difference_at_a_measured_shift():
+    options = {"shape": (120, 140), "n_stars": 30, "n_galaxies": 0, "n_hits": 5}
+    scene = simulate.imaging_scene(rng=1, shifts=[(0, 0), (3, -5)], **options)
+    auto = plot.plot_difference(*scene.exposures, shift="auto")
+    given = plot.plot_difference(*scene.exposures, shift=(3, -5))
+    assert drawn(panels(auto)["difference"]).shape == (117, 135)
+    for one, other in zip(auto.axes, given.axes, strict=True):
+        assert one.get_title() == other.get_title()
+
+
 def test_nothing_finite(tmp_path):
     ccd = frame(np.full((5, 5), np.nan))
     figures = [plot.plot_cleaning(ccd, ccd), plot.plot_difference(ccd, ccd)]

@@ -208,6 +208,17 @@ class TestDoubts:
         assert str(report).splitlines()[0].endswith("; 1 may be a hot pixel")
         assert set(cosmicray_report(after, ccd).table["suspect"]) == {""}
 
+    @pytest.mark.parametrize("name", ["dark", "previous"])
+    def test_frames_that_say_nothing(self, name):
+        """All of it is masked or no number; then nobody is accused."""
+        ccd = frame(sky(1))
+        ccd.data[5, 5:9] += 1000
+        after = self.clean(ccd)
+        masked = frame(ccd.data, mask=np.ones(ccd.shape, bool))
+        for nothing in (np.full(ccd.shape, np.nan), masked):
+            report = cosmicray_report(after, ccd, **{name: nothing})
+            assert list(report.table["suspect"]) == [""]
+
     def test_mask_alone(self):
         ccd, dark = frame(sky(1)), sky(2)
         ccd.data[5, 5] += 1000

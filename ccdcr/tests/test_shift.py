@@ -79,6 +79,44 @@ def test_refused_where_there_is_nothing_at_all(shape, value):
         ccdcr.measure_shift(ccd, ccd)
 
 
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (2, 60)])
+def test_refused_in_strips(shape):
+    """Too narrow to know a bad column from a sky line; noise, and one hit."""
+    first, second = (sky(seed, shape) for seed in (1, 2))
+    first.flat[20] += 1000
+    with pytest.raises(ccdcr.ShiftError, match="too little in common"):
+        ccdcr.measure_shift(frame(first), frame(second))
+
+
+def test_refused_where_numbers_end():
+    """The median overflows, so that all that counts is infinitely bright, and alone."""
+    data = np.full((40, 40), -1e308)
+    data[:12] = 0
+    mask = np.ones((40, 40), dtype=bool)
+    mask[::2, ::2] = False
+    ccd = frame(data, mask=mask)
+    assert not pixels.prepare(data, ~mask).any()
+    with pytest.raises(ccdcr.ShiftError, match=r"significance 0\.0"):
+        ccdcr.measure_shift(ccd, ccd)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ((1, -2), (1.25, -2)),  # a fraction is what it measures
+        ((6, -2), (6, -2)),  # that is another pixel
+        ((99, 0), (99, 0)),  # there is nothing to compare
+    ],
+)
+def test_what_is_refined_stays_the_same_pixel(given, wanted):
+    y, x = np.mgrid[:40, :50].astype(np.float32)
+    first, second = (
+        10 * np.exp(-0.1 * ((y - at[0]) ** 2 + (x - at[1]) ** 2))
+        for at in ((20, 25), (18.75, 27))
+    )
+    assert_allclose(pixels.refine(first, second, given), wanted, atol=0.05)
+
+
 def test_auto():
     scene = simulate.imaging_scene(rng=1, **FIELD, shifts=[(0, 0), (-4.2, 3)])
     auto = ccdcr.cosmicray_pair(*scene.exposures, shift="auto")

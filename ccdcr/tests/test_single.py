@@ -390,6 +390,25 @@ class TestNarrowStars:
         assert "sharp" in out.meta["CCRWARN"]
         cosmicray_lacosmic(ccd, saturation=65000, objlim=20)
 
+    def test_lacosmic_needs_half_of_it_for_less_narrow_ones(self):
+        """FWHM 1.7 pixels; what is said is enough, and then nothing is said."""
+        options = {"shape": (400, 400), "n_hits": 60}
+        ccd = simulate.imaging_scene(rng=21, seeing=1.7, **options).exposures[0]
+        with pytest.warns(CosmicRayWarning, match="raise it to 10 and more"):
+            cosmicray_lacosmic(ccd, saturation=65000, objlim=8)
+        out = cosmicray_lacosmic(ccd, saturation=65000, objlim=10)
+        assert out.meta["CCRWARN"] == "none"
+
+    def test_lacosmic_of_a_frame_without_a_middle(self):
+        """How sharp stars are is measured there; a mosaic may have a gap there."""
+        data = np.random.default_rng(1).normal(300, 18, (780, 800))
+        data[3, 400:403] += 2000
+        mask = np.zeros(data.shape, bool)
+        mask[6:774, 16:784] = True
+        out = cosmicray_lacosmic(exposure(data, mask))
+        assert out.meta["CCRWARN"] == "none"
+        assert out.mask[3, 400:403].all()
+
     @pytest.mark.parametrize("seeing", [2.5, 3.0, 4.0])
     def test_wider_ones_do_not_raise_it(self, seeing):
         scene = simulate.imaging_scene(

@@ -107,6 +107,18 @@ class TestOneBadExposure:
         assert second.meta["CCRNPIX"] == 0
 
 
+def test_exposures_that_have_nothing_in_common():
+    """A mosaic: the first overlaps both of the others, which do not see each other."""
+    shifts = [(0, 0), (0, 16), (0, -16)]  # of 30 columns
+    ccds = [frame(sky(seed), "std") for seed in (1, 2, 3)]
+    for ccd, x in zip(ccds, (8, 3, 20), strict=True):
+        ccd.data[12, x] += 1000
+    cleaned = cosmicray_stack(ccds, shifts=shifts, grow=0)
+    for out, x in zip(cleaned, (8, 3, 20), strict=True):
+        assert np.argwhere(out.mask).tolist() == [[12, x]]
+    assert [out.meta["CCRNEXAM"] for out in cleaned] == [24 * 2, 24 * 16, 24 * 16]
+
+
 def test_hits_at_one_place_in_two_of_three():
     """The third tells, although the two agree with each other better than with it."""
     frames = [frame(sky(seed, (80, 80)), "std") for seed in range(3)]
