@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""Medians and quartiles of many numbers are those of numpy, from few of them."""
+"""What two images have in common; quantiles are those of numpy, from few numbers."""
 
 import numpy as np
 import pytest
@@ -84,3 +84,16 @@ def test_pick(monkeypatch):
     monkeypatch.setattr(difference.np, "partition", never)
     for rank in range(1, 7):
         difference._pick(values, rank, (2.0, 5.0), 3, np.array([3.0, 4.0]))
+
+
+def test_pick_where_nothing_is_between(monkeypatch):
+    monkeypatch.setattr(difference.np, "partition", never)
+    values, none = np.array([5.0, 1.0, 5.0, 1.0]), np.zeros(0)
+    wanted = [difference._pick(values, rank, (1.0, 5.0), 2, none) for rank in range(4)]
+    assert wanted == [1, 1, 5, 5]
+
+
+def test_overlap_ends_where_the_images_end():
+    (rows, columns), (of_second, its_columns) = difference.overlap((9, 7), (3, -2))
+    assert (rows, columns) == (slice(3, 9), slice(0, 5))
+    assert (of_second, its_columns) == (slice(0, 6), slice(2, 7))
