@@ -230,6 +230,10 @@ class TestQuantisationStep:
         image[0, 1000], usable = np.nan, np.ones(image.shape, bool)
         usable[0, 1000] = False
         assert step(image, usable) == 1  # 2000 pairs
+        image = beside(self.few, 2)
+        image[:, 0], usable = np.nan, np.ones(image.shape, bool)
+        usable[:, 0] = False
+        assert step(image, usable) == 1
 
     def test_unequal_steps_are_none(self):
         values = np.array([-2.0, -1.0, 0.0, 1.55, 2.0])
