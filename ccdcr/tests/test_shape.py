@@ -317,11 +317,42 @@ class TestLimits:
         assert measured(image)[3] == "worm"
         assert measured(np.eye(60)[:, ::sign])[3] == "track"
 
-    @pytest.mark.parametrize("unit", [1e-300, 1e-3, 1e3, 1e300])
-    def test_any_unit(self, unit):
+    @pytest.mark.parametrize("power", [-1000, -10, 10, 1000])
+    def test_any_unit(self, power):
         image = np.zeros((9, 15))
-        image[3:6, 2:13] = [[4.99], [100], [5.01]]  # a twentieth counts
+        image[3:6, 2:13] = [[4.99], [100], [5.0]]  # a twentieth counts
         length, width, _, _ = measured(image)
         assert width > 1.2
-        scaled = measured(unit * image)
+        scaled = measured(2.0**power * image)
         assert_allclose(scaled[:2], [length, width], rtol=1e-9)
+
+    def test_what_is_infinite_counts_nothing(self):
+        found = detections(np.arange(6), (1, 6))
+        light = np.array([2.0, 2.0, 2.0, 2.0, 2.0, np.inf])
+        assert_allclose(shapes(found, light, 6)["length"], 5)
+        light[:5] = 0.0
+        assert_allclose(shapes(found, light, 6)["length"], 6)
+
+    @pytest.mark.parametrize("light", [0.0, 1e-3, np.inf])
+    def test_one_pixel(self, light):
+        columns = shapes(detections(np.array([5]), (3, 4)), np.array([light]), 4)
+        assert_allclose([columns["length"], columns["width"]], 1)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_axes_are_those_of_the_moments(self, seed):
+        """A uniform line of a length has a variance of a twelfth of its square."""
+        rng = np.random.default_rng(seed)
+        image = np.zeros((12, 17))
+        y, x = np.indices(image.shape)
+        image[abs(y - 0.5 * x - 1) < 3] = 1.0
+        image *= rng.uniform(1, 9, image.shape)
+        for own in (image, image[:, ::-1], image.T):
+            at = np.argwhere(own)[:, ::-1]
+            moments = np.cov(at.T, aweights=own[own > 0], bias=True)
+            (small, large), axes = np.linalg.eigh(moments)
+            length, width, angle, _ = measured(own)
+            assert_allclose(
+                [length[0], width[0]], np.sqrt(12 * np.array([large, small]) + 1)
+            )
+            turn = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
+            assert_allclose((angle[0] - turn + 90) % 180, 90)
