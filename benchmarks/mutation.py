@@ -38,10 +38,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = "ccdcr/pixels/*.py", "ccdcr/_ccd.py"
 # Processes, pages and whole nights say nothing about one pixel, and take long.
 TESTS = (
-    "contract correlation density difference few_pixels files health hostile inputs keyword lacosmic limits "
-    "matched median noise noticed oracles pair photometry pixels properties pulls "
-    "real_frames regions report restore saturation shape shift simulate "
-    "single stack suspect table"
+    "contract correlation density difference few_pixels files health hostile inputs "
+    "keyword lacosmic limits matched median noise noticed oracles pair photometry "
+    "pixels properties pulls real_frames regions report restore saturation shape "
+    "shift simulate single stack suspect table"
 )
 LONGEST = 4.0  # seconds of a test that is used
 OPEN = "survived", "no test"

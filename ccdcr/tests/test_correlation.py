@@ -116,12 +116,12 @@ class TestPrepare:
         assert self.prepared(image)[10, 21] < 10
 
     def test_rows_and_columns_that_stand_out_and_nothing_else(self):
-        """Each fifth, in which somewhat more than half of the pixels are bright."""
-        bad, usable = np.arange(1, 20, 4), np.zeros((20, 20), bool)
-        image = np.random.default_rng(1).uniform(0, 1, (20, 20))
+        """Five of each, in which somewhat more than half of the pixels are bright."""
+        bad, usable = np.arange(1, 20, 4), np.zeros((24, 24), bool)
+        image = np.random.default_rng(1).uniform(0, 1, (24, 24))
         for one, use in ((image, usable), (image.T, usable.T)):
             use[:, bad] = True
-            one[np.ix_([*bad, 0, 2, 4, 6, 8, 10], bad)] = 100
+            one[np.ix_([*bad, *range(0, 15, 2)], bad)] = 100
         assert not self.prepared(image, usable).any()
 
     def test_columns_that_stand_out(self):
@@ -209,18 +209,16 @@ class TestCrossCorrelate:
     def test_another_peak_must_not_be_nearly_as_high(self):
         """1.3 times is enough; and what is in its rows or columns is no other."""
         one, sure = points(), []
-        for second in np.linspace(0.6, 1.1, 11):
+        for second in (0.6, 0.7, 0.8, 0.9):
             other = one + second * np.roll(one, (12, 13), (0, 1))
             correlation = self.direct(one, other)
-            if correlation[0, 0] < correlation.max():
-                continue
             height = correlation[0, 0] - np.median(correlation)
             rival = correlation[11:-10, 11:-10].max() - np.median(correlation)
             ours, significance = shift.cross_correlate(one, other)
             assert_array_equal(np.rint(ours), 0)
             assert (significance > 0) == (height > 1.3 * rival)
             sure.append(significance > 0)
-        assert 2 < sum(sure) < len(sure) - 2
+        assert sure == [True, True, False, False]
 
     @pytest.mark.parametrize("sign", [-1, 1])
     @pytest.mark.parametrize("turned", [False, True])

@@ -294,7 +294,8 @@ class TestPhotonTransfer:
 
     def test_5_sigma_are_not_bright(self):
         first, second = (plateaus([20.0] * 56, shape=(50, 120)) for _ in range(2))
-        second[3::7, 3::7] += 1.0  # nor these
+        for k in (2, 3, 4):
+            second[k::7, 3::7] += 1.0  # nor these
         first += np.array([30.0, 0.0, -30.0] * 17)[:50, None]  # no median of 3 x 3 sees
         usable = everywhere(first)
         assert photometry.photon_transfer(first, second, 3.99, usable) > 10

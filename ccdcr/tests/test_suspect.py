@@ -220,6 +220,36 @@ class TestLimits:
         assert not suspects(flagged, options["source"] / 10, **options).any()
 
 
+class TestUnexplained:
+    """Of 5 x 5 pixels around one, all with a variance of 1."""
+
+    def rest(self, light, source, signs=1):
+        flagged = np.zeros((9, 10), bool)
+        flagged[4, 5] = True
+        seen = [np.full(flagged.shape, value) for value in (light, 1.0, source)]
+        seen[2][:, ::2] *= signs
+        patch = suspect._Patch.around(flagged, seer(*seen))
+        return suspect._unexplained(patch, *groups(flagged))[0]
+
+    def test_noise_has_no_shape(self):
+        """Twice as much as there would be is too little."""
+        assert self.rest(1.4, 9.0) == math.inf  # 25 squares of 1.96
+        assert_allclose(self.rest(1.45, 9.0), -1 / (1.45**2 - 1))
+        assert_allclose(self.rest(9.0, 9.0), -1 / (9**2 - 1))
+
+    def test_a_source_must_be_seen(self):
+        """By 5 sigma, all pixels together."""
+        assert self.rest(9.0, 1.0) == math.inf
+        assert_allclose(self.rest(9.0, 1.01), -1 / 80)
+
+    def test_a_source_of_the_other_sign_explains_nothing(self):
+        assert self.rest(9.0, -9.0) == 1
+
+    def test_a_source_that_is_no_multiple_explains_part(self):
+        """15 pixels of one sign and 10 of the other have a fifth in common."""
+        assert_allclose(self.rest(9.0, 9.0, signs=-1), (81 - 81 / 25 - 1) / 80)
+
+
 def test_an_image_of_one_pixel():
     """Nothing is known of what is around it."""
     one = np.ones((1, 1))
