@@ -8,6 +8,7 @@ from astropy.nddata import CCDData, StdDevUncertainty
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ccdcr import _tracks, cosmicray_pair, cosmicray_report
+from ccdcr.pixels import shape
 from ccdcr.pixels.shape import shapes
 from ccdcr.pixels.table import detections
 
@@ -235,3 +236,123 @@ class TestReport:
         assert again.colnames == table.colnames
         assert_allclose(again["angle"].to_value("deg"), table["angle"].value)
         assert [str(kind) for kind in again["kind"]] == list(table["kind"])
+
+
+def bend_of(found, light, along, across):
+    """Slice by slice, in a loop."""
+    answer = []
+    for k in range(found.n):
+        own = np.repeat(found.group, found.length) == k
+        first = along[own].min()
+        slices = {}
+        for weight, a, c in zip(light[own], along[own], across[own], strict=True):
+            slices.setdefault(int(a - first), []).append((weight, weight * c))
+        sums = [np.sum(pixels, axis=0) for pixels in slices.values()]
+        square = sum(moment**2 / total for total, moment in sums if total > 0)
+        answer.append(np.sqrt(square / light[own].sum()))
+    return answer
+
+
+class TestLimits:
+    @pytest.mark.parametrize("angle", [0.0, 0.4, 2.0, 4.0])
+    def test_bends_are_those_of_slices(self, angle):
+        rng = np.random.default_rng(1)
+        found = detections(np.flatnonzero(rng.random((30, 37)) < 0.3), (30, 37))
+        y, x = np.divmod(found.at, 37)
+        light = rng.uniform(1, 9, y.size)
+        light[rng.random(y.size) < 0.3] = 0.0
+        group = np.repeat(found.group, found.length)
+        alone = np.bincount(group, light) == 0
+        light[alone[group]] = 1.0
+        along = x * np.cos(angle) + y * np.sin(angle) - 7
+        across = y * np.cos(angle) - x * np.sin(angle) + 3
+        assert found.n > 20
+        bend = shape._deviation(found, group, light, along, across)
+        assert_allclose(bend, bend_of(found, light, along, across), rtol=1e-12)
+
+    def kind(self, length, width, bend):
+        numbers = [np.array([value]) for value in (length, width, bend)]
+        return shape.KINDS[shape._kinds(*numbers)][0]
+
+    @pytest.mark.parametrize(
+        ("length", "width", "bend", "kind"),
+        [
+            # short ones are spots, however bent
+            (3.19, 1, 9, "spot"),
+            (3.2, 1, 9, "worm"),
+            (3.2, 1, 0, "track"),
+            # and round ones that are not bent; others are neither
+            (6.9, 5, 0, "spot"),
+            (7.0, 5, 0, "track"),
+            (6.9, 5, 0.47, "worm"),
+            (5, 0.5, 0, "track"),
+            # straight ones deviate by less than the largest of three limits
+            (10, 1, 0.189, "track"),
+            (10, 1, 0.19, "worm"),
+            (12, 2.5, 0.2299, "track"),
+            (12, 2.5, 0.2301, "worm"),
+            (50, 1, 0.599, "track"),
+            (50, 1, 0.601, "worm"),
+            # wide and slender ones are trails, and very long ones
+            (12, 3.0, 0, "track"),
+            (12, 3.01, 0, "trail"),
+            (12, 4.0, 0, "track"),
+            (12, 3.99, 0, "trail"),
+            (12, 3.99, 0.5, "worm"),
+            (200.0, 1, 0, "track"),
+            (200.1, 1, 0, "trail"),
+            (200.1, 1, 3, "worm"),
+        ],
+    )
+    def test_kinds(self, length, width, bend, kind):
+        assert self.kind(length, width, bend) == kind
+
+    @pytest.mark.parametrize("sign", [-1, 1])
+    def test_a_bow_along_a_diagonal_is_a_worm(self, sign):
+        image = np.zeros((60, 60))
+        step = np.linspace(-20, 20, 200)
+        bow = step**2 / 40 - 5
+        y, x = np.rint([30 + step + bow, step - bow]).astype(int)
+        image[y, 30 + sign * x] = 100
+        assert measured(image)[3] == "worm"
+        assert measured(np.eye(60)[:, ::sign])[3] == "track"
+
+    @pytest.mark.parametrize("power", [-1000, -10, 10, 1000])
+    def test_any_unit(self, power):
+        image = np.zeros((9, 15))
+        image[3:6, 2:13] = [[4.99], [100], [5.0]]  # a twentieth counts
+        length, width, _, _ = measured(image)
+        assert width > 1.2
+        scaled = measured(2.0**power * image)
+        assert_allclose(scaled[:2], [length, width], rtol=1e-9)
+
+    def test_what_is_infinite_counts_nothing(self):
+        found = detections(np.arange(6), (1, 6))
+        light = np.array([2.0, 2.0, 2.0, 2.0, 2.0, np.inf])
+        assert_allclose(shapes(found, light, 6)["length"], 5)
+        light[:5] = 0.0
+        assert_allclose(shapes(found, light, 6)["length"], 6)
+
+    @pytest.mark.parametrize("light", [0.0, 1e-3, np.inf])
+    def test_one_pixel(self, light):
+        columns = shapes(detections(np.array([5]), (3, 4)), np.array([light]), 4)
+        assert_allclose([columns["length"], columns["width"]], 1)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_axes_are_those_of_the_moments(self, seed):
+        """A uniform line of a length has a variance of a twelfth of its square."""
+        rng = np.random.default_rng(seed)
+        image = np.zeros((12, 17))
+        y, x = np.indices(image.shape)
+        image[abs(y - 0.5 * x - 1) < 3] = 1.0
+        image *= rng.uniform(1, 9, image.shape)
+        for own in (image, image[:, ::-1], image.T):
+            at = np.argwhere(own)[:, ::-1]
+            moments = np.cov(at.T, aweights=own[own > 0], bias=True)
+            (small, large), axes = np.linalg.eigh(moments)
+            length, width, angle, _ = measured(own)
+            assert_allclose(
+                [length[0], width[0]], np.sqrt(12 * np.array([large, small]) + 1)
+            )
+            turn = np.degrees(np.arctan2(axes[1, 1], axes[0, 1]))
+            assert_allclose((angle[0] - turn + 90) % 180, 90)
