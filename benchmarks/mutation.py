@@ -39,7 +39,7 @@ SOURCES = "ccdcr/pixels/*.py", "ccdcr/_ccd.py"
 TESTS = (
     "contract few_pixels files health hostile inputs keyword lacosmic limits matched "
     "median noticed oracles pair pixels properties pulls real_frames regions report "
-    "restore shape shift simulate single stack table"
+    "restore shape shift simulate single stack table search slit fill guard detect"
 )
 LONGEST = 4.0  # seconds of a test that is used
 OPEN = "survived", "no test"

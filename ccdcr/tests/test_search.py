@@ -33,7 +33,7 @@ def pixel(image, y, x):
 
 class TestSteep:
     def test_by_loops(self):
-        """Half of the second difference along either axis, beyond a third of the top."""
+        """Half the second difference along either axis, beyond a third of the top."""
         rng = np.random.default_rng(1)
         image = rng.integers(0, 50, (6, 9)).astype(float)
         at = np.nonzero(rng.random(image.shape) < 0.8)
@@ -70,7 +70,7 @@ class TestStructure:
             wide = median(narrow, 7)
             assert_array_equal(broad, wide[at])
             expected = ((narrow - wide) / noise)[at]
-            assert (expected < 0.5).any() and (expected > 0.5).any()
+            assert 0 < np.mean(expected < 0.5) < 1
             assert_array_equal(fine, np.where(expected > 0.5, expected, 0.5))
             assert fine.dtype == dtype
 
@@ -98,7 +98,7 @@ class TestAtBorders:
 
     @pytest.mark.parametrize("at", [(1, 10), (66, 40), (30, 1), (30, 56)])
     def test_sharp_ones_are_not(self, at):
-        image = np.zeros((68, 58))
+        image = np.full((68, 58), 5000.0)
         hits = blob(image, *at, self.SHARP)
         assert not sharpness.at_borders(hits, image).any()
 
@@ -130,6 +130,21 @@ class TestAtBorders:
         hits = blob(image, 1, 25, self.BROAD)
         image[2, 26] += 1500
         assert not sharpness.at_borders(hits, image).any()
+
+    @pytest.mark.parametrize(("broad", "light"), [(60, True), (80, False)])
+    def test_beyond_the_border_is_a_mirror(self, broad, light):
+        """There rows of 100, 90, b and 0 are 100, 90, 90, b, b, 0 and 0: b is broad."""
+        image = np.zeros((30, 40))
+        image[:3] = np.array([[100], [90], [broad]])
+        hits = np.zeros(image.shape, bool)
+        hits[0, 14:17] = True  # 10 above their neighbours, and 100 - b high
+        assert_array_equal(sharpness.at_borders(hits, image), hits & light)
+
+    def test_a_single_pixel_at_the_border(self):
+        image = np.zeros((68, 58))
+        hits = blob(image, 4, 25, self.BROAD)
+        hits[2, 25] = True
+        assert_array_equal(sharpness.at_borders(hits, image), hits)
 
     def test_narrow_frames(self):
         image = np.zeros((5, 60))
@@ -209,6 +224,23 @@ class TestContrastOfStars:
         image = self.field(12, 0, rim=40.0)
         image[image >= 1000] = top
         assert (self.both(image) > 0) == known
+        for y, x in np.argwhere(image == top):  # what is dark beside it is not broad
+            image[y + 2 : y + 5, x + 2 : x + 5] = -30
+        assert (self.both(image) > 0) == known
+
+    def test_a_sky_below_zero(self):
+        image = self.field(12, 5, top=130.0, rim=40.0)
+        assert self.both(image) == self.both(image - 512) > 0
+
+    def test_only_the_tops(self):
+        """Of two peaks two pixels apart both are, of one and its neighbour one is."""
+        image = self.field(12, 0, rim=200.0)
+        for y, x in np.argwhere(image >= 1000):
+            image[y - 1 : y + 4, x - 1 : x + 2] = 300
+            image[y : y + 3 : 2, x] = 800 + y, 1000 + x
+            image[y + 2, x + 1] = 600
+        assert self.both(image) > 0
+        assert self.both(image.T.copy()) > 0
 
     @pytest.mark.parametrize("seed", range(4))
     def test_any_field(self, seed):
@@ -222,11 +254,11 @@ class TestContrastOfStars:
             square = (y - y0) ** 2 + (x - x0) ** 2
             image += 3000 * np.exp(-square / (2 * width**2))
         image[rng.random(image.shape) < 0.005] += 2000
-        noise = rng.uniform(1, 3, image.shape)
+        noise = rng.uniform(0.3, 3, image.shape)
         whole = self.both(image, noise=noise)
         examined = x < 40
         part = self.both(image, examined, noise)
-        assert whole > 0 and part > 0 and whole != part
+        assert 0 < whole != part > 0
 
     def test_on_light_that_is_broad(self):
         """A star on a narrow line is high above what is broad, not above the line."""
@@ -248,19 +280,17 @@ class TestContrastOfStars:
     def test_of_a_frame(self):
         """With the noise of the median pixel that is usable."""
         rng = np.random.default_rng(5)
-        image = self.field(30, 20) + rng.normal(0, 2, (60, 240))
+        image = (self.field(30, 20) + rng.normal(0, 2, (60, 240)))[2:, 3:]
         usable = rng.random(image.shape) < 0.7
         variance = rng.uniform(3, 5, image.shape)
         variance[~usable] = 1e6
-        noise = np.sqrt(np.median(variance[usable]))
         for dtype in ("f8", "f4"):
             data = image.astype(dtype)
+            noise = np.full_like(data, np.sqrt(np.median(variance[usable])))
             ours = sharpness.contrast_of_stars(data, variance, usable)
-            expected = contrast_by_loops(
-                data, median(data, 5), median(data, 3), np.full(data.shape, noise), usable
-            )
-            assert expected > 0
-            assert_allclose(ours, expected, rtol=1e-5 if dtype == "f4" else 1e-14)
+            smooth, narrow = median(data, 5), median(data, 3)
+            expected = contrast_by_loops(data, smooth, narrow, noise, usable)
+            assert ours == expected > 0
 
 
 def search_by_whole_images(flat, smooth, size, noise, examined, sigmas, contrast, n):
@@ -375,6 +405,17 @@ class TestRounds:
         expected[7, 12] = expected[3, 12:14] = True
         assert_array_equal(hits, expected)
 
+    @pytest.mark.parametrize(("extra", "hit"), [(0.0, False), (0.01, True)])
+    def test_at_the_limit_of_contrast(self, extra, hit):
+        """Without fine structure half a sigma counts: 8 sigma are 16 times that."""
+        flat = np.zeros((15, 20))
+        flat[7, 5] = 8 + extra
+        flat[3, 12:14] = [20, 4 + extra]
+        ones = np.ones(flat.shape)
+        hits, _ = self.found(flat, ones, ones > 0, (5, 5), None, contrast=16.0)
+        assert hits[3, 12]
+        assert hits[7, 5] == hits[3, 13] == hit
+
 
 def plateaus_by_loops(light, noise, hits):
     """Groups beyond 10 sigma one after another, and their pixels likewise."""
@@ -431,6 +472,14 @@ class TestPlateaus:
         light, hits = self.block(3, 4, y, x)
         assert_array_equal(self.completed(light, hits), light > 0)
 
+    def test_the_far_side_is_not_beside_the_border(self):
+        """Of 10 pixels of the edge 2 have light beside them; 2 are at the border."""
+        light, _ = self.block(4, 3, 10, 23)
+        light[9, 23] = light[14, 23] = 40.0
+        light[13, 22] = 40.0
+        for turned in (light, light.T, light[::-1, ::-1], light.T[::-1, ::-1]):
+            assert_array_equal(self.completed(turned, turned == 100), turned == 100)
+
     def test_only_with_a_hit_where_it_is_bright(self):
         light, hits = self.block(3, 4)
         assert not self.completed(light, hits & False).any()
@@ -484,10 +533,209 @@ class TestPlateaus:
         light, hits = self.block(3, 4)
         y, x = np.indices(light.shape)
         rows, columns = light.shape
-        table = np.array([1000.0 + 4 * np.arange(columns), 3000 - 2 * np.arange(columns)])
+        table = np.array(
+            [1000.0 + 4 * np.arange(columns), 3000 - 2 * np.arange(columns)]
+        )
         below, share = np.zeros(rows, int), np.arange(rows) / 32
         level = Level(table, below, share)
         flat = light + (1 - share[y]) * table[0][x] + share[y] * table[1][x]
         noise = np.ones(light.shape)
         ours = single._plateaus(flat, level, noise.__getitem__, hits)
         assert_array_equal(ours, light > 0)
+
+
+class TestExpectedNoise:
+    """Photons of 2 per variance; read noise of 5; a sky of 30 and stars."""
+
+    SLOPE, READ = 2.0, 25.0
+
+    def frame(self, shape=(100, 121)):
+        """Stars of 3 x 3 pixels, and a hit, the first two pixels of which are noisy."""
+        rng = np.random.default_rng(1)
+        image = rng.normal(0, 0.5, shape)
+        image[5:, 3:][::15, ::12] += 300
+        image = ndimage.maximum_filter(image, 3)
+        image[image > 100] += rng.uniform(0, 50, image[image > 100].shape)
+        usable = np.ones(shape, bool)
+        usable[20, 20:23] = False
+        light = image - np.median(image[usable])
+        variance = self.READ + self.SLOPE * np.where(image > 100, light, 0)
+        image[20, 20:23] += 1000
+        variance[20, 20:22] += self.SLOPE * 1000
+        return image, variance, usable
+
+    @pytest.mark.parametrize("size", [(5, 5), (9, 3)])
+    def test_at_the_level_of_the_surroundings(self, size):
+        """A hit has no more noise than its neighbours, a star has that of its light."""
+        image, before, usable = self.frame()
+        smooth, around = median(image, size), median(image, 5)
+        level = np.median([image, smooth, around], axis=0)
+        at_level = before - self.SLOPE * (image - level)
+        expected = np.maximum(at_level, np.minimum(before, 0.1 * self.READ))
+        assert_allclose(expected[20, 20:23], [25, 25, 2.5], rtol=0.2)
+        for known in (None, around):
+            variance = before.copy()
+            ours, factor = single.expected_noise(image, variance, usable, smooth, known)
+            assert ours is variance
+            assert 0 < factor < 1
+            assert_allclose(ours, expected, rtol=1e-12)
+
+    def test_where_it_scatters_more(self):
+        """Twice as much as the variance says in one part, as it says in the other."""
+        rng = np.random.default_rng(3)
+        image = rng.normal(0, 1, (260, 70)).astype("f4")
+        image[130:] *= 2
+        variance, usable = np.ones_like(image), np.ones(image.shape, bool)
+        smooth = np.zeros_like(image)
+        ours, factor = single.expected_noise(image, variance, usable, smooth)
+        assert ours.dtype == np.float32
+        assert 1.2 < factor < 1.6
+        assert_allclose(ours[:40], factor**2, rtol=1e-6)
+        assert_allclose(ours[-40:], 4, rtol=0.15)
+        variance[:] = 4
+        ours, factor = single.expected_noise(image, variance, usable, smooth)
+        assert_array_equal(ours[:40], 4)  # it is not smaller where it scatters less
+
+    def test_what_is_not_usable_does_not_count(self):
+        rng = np.random.default_rng(3)
+        image = rng.normal(0, 1, (40, 50))
+        usable = rng.random(image.shape) < 0.7
+        image[~usable] *= 100
+        variance = np.ones(image.shape)
+        _, factor = single.expected_noise(image, variance, usable, 0 * image)
+        assert_allclose(factor, 1, rtol=0.05)
+        variance = np.ones(image.shape)
+        ours, factor = single.expected_noise(image, variance, usable & False, 0 * image)
+        assert factor == 1
+        assert_array_equal(ours, 1)
+
+    @pytest.mark.parametrize("dtype", ["f4", "f8"])
+    def test_none_is_the_least_number(self, dtype):
+        image = np.zeros((20, 30), dtype)
+        ours, _ = single.expected_noise(image, image.copy(), image == 0, image)
+        assert_array_equal(ours, np.finfo(dtype).tiny)
+
+
+class TestFindSharp:
+    """The parts of the search together."""
+
+    def find(self, image, usable=None, examined=None, **options):
+        usable = np.ones(image.shape, bool) if usable is None else usable
+        examined = usable if examined is None else examined
+        variance = np.full(image.shape, 25.0)
+        usual = {"size": (5, 5), "sigmas": (5.0, 2.5), "axis": None, "reference": None}
+        options = usual | options
+        return single.find_sharp(image, variance, usable, examined, **options)
+
+    def sky(self, shape=(70, 80), seed=1):
+        return np.random.default_rng(seed).normal(100, 5, shape)
+
+    @pytest.mark.parametrize("size", [(5, 5), (9, 3), (3, 7)])
+    def test_an_image(self, size):
+        image = self.sky()
+        image[20, 30:40] += 300
+        image[50, 10] += 300
+        examined = np.ones(image.shape, bool)
+        examined[50, 10] = False
+        found = self.find(image, None, examined, size=size)
+        assert found.model == 0
+        assert found.flat is image
+        assert found.hits[20, 30:40].all()
+        assert not found.hits[50, 10]
+        assert found.measured.n_peaks == 1
+        assert found.measured.contrast == 3.3
+        assert found.measured.misfit == 1
+        assert 0.9 < found.measured.noise_factor < 1
+        usable = np.ones(image.shape, bool)
+        expected, factor = single.expected_noise(
+            image, np.full(image.shape, 25.0), usable, median(image, size)
+        )
+        assert_array_equal(found.variance, expected)
+        assert found.measured.noise_factor == factor
+        search = search_by_whole_images(
+            image,
+            median(image, size),
+            size,
+            np.sqrt(expected),
+            examined,
+            (5.0, 2.5),
+            3.3,
+            3,
+        )
+        assert_array_equal(found.hits, search)
+
+    def test_narrow_stars_raise_the_contrast(self):
+        image = self.sky((60, 240))
+        for y in range(6, 60, 10):
+            for x in range(7, 240, 12):
+                image[y - 1 : y + 2, x - 1 : x + 2] += 400
+                image[y, x] += 2000
+        found = self.find(image)
+        noise, every = np.sqrt(found.variance), np.ones(image.shape, bool)
+        smooth, narrow = median(image, 5), median(image, 3)
+        expected = contrast_by_loops(image, smooth, narrow, noise, every)
+        assert found.measured.contrast == pytest.approx(expected, rel=1e-12)
+        assert expected > 3.3
+        given = self.find(image, contrast=2.0)
+        assert given.measured.contrast == 2
+        assert given.hits.sum() > found.hits.sum()
+        half = self.find(image, None, every & (np.arange(240) < 5))
+        assert half.measured.contrast == 3.3  # stars count where hits are looked for
+
+    def test_a_spectrum(self):
+        """Less its lines it is an image; what is as sharp as they are is found."""
+        image = self.sky((90, 100))
+        hit = np.zeros(image.shape, bool)
+        hit[30, 40:43] = True
+        lines = np.zeros(image.shape)
+        lines[:, 60] = lines[:, 20] = 2000
+        for axis, turn in ((1, np.asarray), (0, np.transpose)):
+            scene = np.ascontiguousarray(turn(image + lines + 400 * hit))
+            found = self.find(scene, axis=axis)
+            assert_allclose(found.model, turn(lines + 100), atol=10)
+            assert_array_equal(found.flat, scene - found.model)
+            assert found.measured.contrast == 4.0
+            assert 0.8 < found.measured.misfit < 1.1
+            assert found.hits[turn(hit)].all()
+            assert found.hits.sum() < 6
+            every = np.ones(scene.shape, bool)
+            smooth = median(found.flat, 5) + found.model
+            variance = np.full(scene.shape, 25.0)
+            expected, _ = single.expected_noise(scene, variance, every, smooth)
+            assert_array_equal(found.variance, expected)
+
+    @pytest.mark.parametrize("axis", [None, 0, 1])
+    def test_a_model_of_the_user(self, axis):
+        """It has what is in the frame, lines as well as what is as sharp as hits."""
+        model = np.full((90, 100), 100.0)
+        model[:, 60] += 2000
+        model[50] += 300
+        model[20, 20:22] += 900
+        image = model + self.sky(model.shape) - 100
+        image[70, 60:62] += 400
+        found = self.find(image, axis=axis, reference=model)
+        assert np.argwhere(found.hits).tolist() == [[70, 60], [70, 61]]
+
+    def test_beside_what_is_not_usable(self):
+        """On a slope a filled pixel makes its neighbours look sharp."""
+        image = self.sky()
+        usable = np.ones(image.shape, bool)
+        usable[20, 30] = usable[50, 60] = False
+        image[20, 31] += 200
+        image[50, 61] += 400
+        image[44:57, 50:] += 60 * np.abs(np.arange(-6, 7))[:, None]
+        found = self.find(image, usable)
+        assert found.hits[20, 31]
+        assert not found.hits[48:53, 58:64].any()
+
+    def test_large_hits_are_completed(self):
+        image = self.sky()
+        image[20:27, 30:37] += 3000
+        found = self.find(image)
+        assert found.hits[20:27, 30:37].all()
+        assert found.measured.n_peaks == 1
+        some = np.ones(image.shape, bool)
+        some[23, 33] = False
+        found = self.find(image, None, some)
+        assert not found.hits[23, 33]
+        assert found.hits[20:27, 30:37].sum() == 48
