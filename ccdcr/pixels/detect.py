@@ -116,7 +116,7 @@ def hysteresis(tail, is_peak, *, allowed=None, max_size=None):
     keep[group[peak]] = True
     n_wanted = np.count_nonzero(keep)
     if max_size is not None:
-        keep &= np.bincount(group, minlength=n_tails) <= max_size
+        keep &= np.bincount(group) <= max_size
     flagged = image_of(keep[group], at, tail.shape)
     if allowed is not None:
         flagged &= allowed
@@ -149,7 +149,7 @@ def choose(flagged, allowed, max_size):
     at, group, n = groups(flagged)
     keep = np.ones(n, dtype=bool)
     if max_size is not None:
-        keep = np.bincount(group, minlength=n) <= max_size
+        keep = np.bincount(group) <= max_size
     chosen = image_of(keep[group], at, flagged.shape)
     if allowed is not None:
         chosen &= allowed
