@@ -127,6 +127,15 @@ class TestFromNeighbours:
         # 9/16 + 1/16; scatter of 3/4 + 9/4, of which 1 and its standard error explained
         assert_allclose(variance, 0.625 + 3 - (1 + np.sqrt(1.25)))
 
+    def test_a_window_of_one_pixel(self, scene):
+        image, variance, donors, _ = scene
+        at = np.array([0, 5, 11]), np.array([3, 4, 16])
+        values, variances = replace.from_neighbours(
+            image, variance, donors, at, np.ones((1, 1))
+        )
+        assert_array_equal(values, np.where(donors, image, np.nan)[at])
+        assert_array_equal(variances, np.where(donors, variance, np.inf)[at])
+
 
 class TestFill:
     @pytest.mark.parametrize("dtype", ["f4", "f8"])

@@ -6,8 +6,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
-from ccdcr.pixels import filters, sharpness, single
-from ccdcr.pixels.level import Level, local_level
+from ccdcr.pixels import detect, filters, sharpness, single
+from ccdcr.pixels.level import Level, lattice, local_level
 
 SQUARE = np.ones((3, 3), bool)
 
@@ -472,13 +472,24 @@ class TestPlateaus:
         light, hits = self.block(3, 4, y, x)
         assert_array_equal(self.completed(light, hits), light > 0)
 
-    def test_the_far_side_is_not_beside_the_border(self):
-        """Of 10 pixels of the edge 2 have light beside them; 2 are at the border."""
-        light, _ = self.block(4, 3, 10, 23)
-        light[9, 23] = light[14, 23] = 40.0
-        light[13, 22] = 40.0
-        for turned in (light, light.T, light[::-1, ::-1], light.T[::-1, ::-1]):
-            assert_array_equal(self.completed(turned, turned == 100), turned == 100)
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_the_far_side_is_not_beside_the_border(self, turned):
+        """Of 8 pixels of the edge 6 are sharp; those at the border are not of it."""
+        light, hits = self.block(4, 3, 10, 23)
+        light[9, 24] = light[14, 24] = 40.0
+        light, hits = (one.T if turned else one for one in (light, hits))
+        assert not self.completed(light, hits).any()
+        assert not self.completed(light[::-1, ::-1], hits[::-1, ::-1]).any()
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_a_dark_first_row(self, turned):
+        """It is beside the second: 8 of 10 pixels of the edge are sharp."""
+        light, hits = self.block(3, 4, 1, 1)
+        light[4, 2:4] = 40.0
+        light, hits = (one.T if turned else one for one in (light, hits))
+        assert_array_equal(self.completed(light, hits), light == 100)
+        last = light[::-1, ::-1], hits[::-1, ::-1]
+        assert_array_equal(self.completed(*last), last[0] == 100)
 
     def test_only_with_a_hit_where_it_is_bright(self):
         light, hits = self.block(3, 4)
@@ -557,9 +568,10 @@ class TestExpectedNoise:
         image = ndimage.maximum_filter(image, 3)
         image[image > 100] += rng.uniform(0, 50, image[image > 100].shape)
         usable = np.ones(shape, bool)
-        usable[20, 20:23] = False
+        usable[20, 20:23] = usable[49:] = False
         light = image - np.median(image[usable])
         variance = self.READ + self.SLOPE * np.where(image > 100, light, 0)
+        variance[49:] += 1e4
         image[20, 20:23] += 1000
         variance[20, 20:22] += self.SLOPE * 1000
         return image, variance, usable
@@ -609,6 +621,16 @@ class TestExpectedNoise:
         assert factor == 1
         assert_array_equal(ours, 1)
 
+    def test_the_only_usable_row_is_looked_at(self):
+        """Also if it is none of those that would tell the level of a whole frame."""
+        image = np.random.default_rng(3).normal(0, 2, (200, 200))
+        rows = np.arange(200)
+        usable = np.zeros(image.shape, bool)
+        usable[np.setdiff1d(rows, lattice(image.shape).pixels[0])[5]] = True
+        variance = np.ones(image.shape)
+        _, factor = single.expected_noise(image, variance, usable, 0 * image)
+        assert 1.7 < factor < 2.3
+
     @pytest.mark.parametrize("dtype", ["f4", "f8"])
     def test_none_is_the_least_number(self, dtype):
         image = np.zeros((20, 30), dtype)
@@ -619,50 +641,51 @@ class TestExpectedNoise:
 class TestFindSharp:
     """The parts of the search together."""
 
-    def find(self, image, usable=None, examined=None, **options):
+    def find(self, image, usable=None, examined=None, variance=None, **options):
         usable = np.ones(image.shape, bool) if usable is None else usable
         examined = usable if examined is None else examined
-        variance = np.full(image.shape, 25.0)
+        variance = np.full(image.shape, 25.0) if variance is None else variance.copy()
         usual = {"size": (5, 5), "sigmas": (5.0, 2.5), "axis": None, "reference": None}
-        options = usual | options
-        return single.find_sharp(image, variance, usable, examined, **options)
+        return single.find_sharp(image, variance, usable, examined, **usual | options)
 
     def sky(self, shape=(70, 80), seed=1):
         return np.random.default_rng(seed).normal(100, 5, shape)
 
     @pytest.mark.parametrize("size", [(5, 5), (9, 3), (3, 7)])
     def test_an_image(self, size):
-        image = self.sky()
-        image[20, 30:40] += 300
-        image[50, 10] += 300
-        examined = np.ones(image.shape, bool)
-        examined[50, 10] = False
-        found = self.find(image, None, examined, size=size)
+        """Broad stars, with their photons, and hits as wide as 4 pixels."""
+        rng = np.random.default_rng(8)
+        y, x = np.indices((90, 100))
+        light = 2000 * np.exp(-((y % 30 - 15.3) ** 2 + (x % 25 - 12.4) ** 2) / 18)
+        for y0, x0, height, width in rng.integers(
+            [0, 0, 1, 1], [90, 100, 5, 5], (30, 4)
+        ):
+            light[y0 : y0 + height, x0 : x0 + width] += rng.uniform(20, 900)
+        light[27:34, 22:29] += 2500  # of which a median sees the corners only
+        variance = 25 + light
+        image = 100 + light + rng.normal(0, 5, light.shape)
+        usable = rng.random(light.shape) < 0.999
+        examined = usable & (rng.random(light.shape) < 0.98)
+        found = self.find(image, usable, examined, variance, size=size)
         assert found.model == 0
         assert found.flat is image
-        assert found.hits[20, 30:40].all()
-        assert not found.hits[50, 10]
-        assert found.measured.n_peaks == 1
-        assert found.measured.contrast == 3.3
         assert found.measured.misfit == 1
-        assert 0.9 < found.measured.noise_factor < 1
-        usable = np.ones(image.shape, bool)
-        expected, factor = single.expected_noise(
-            image, np.full(image.shape, 25.0), usable, median(image, size)
-        )
+        assert found.measured.contrast == 3.3
+        smooth = median(image, size)
+        expected, factor = single.expected_noise(image, variance.copy(), usable, smooth)
         assert_array_equal(found.variance, expected)
+        assert (expected < variance - 15).any()
         assert found.measured.noise_factor == factor
         search = search_by_whole_images(
-            image,
-            median(image, size),
-            size,
-            np.sqrt(expected),
-            examined,
-            (5.0, 2.5),
-            3.3,
-            3,
+            image, smooth, size, np.sqrt(expected), examined, (5.0, 2.5), 3.3, 3
         )
-        assert_array_equal(found.hits, search)
+        level = local_level(image, usable).rows()
+        hits = search | plateaus_by_loops(image - level, np.sqrt(expected), search)
+        hits &= examined
+        hits = detect.not_beside_sources(hits, ~usable, image, expected)
+        assert hits.sum() - 20 > search.sum() > 50
+        assert_array_equal(found.hits, hits)
+        assert found.measured.n_peaks == ndimage.label(hits, SQUARE)[1]
 
     def test_narrow_stars_raise_the_contrast(self):
         image = self.sky((60, 240))
