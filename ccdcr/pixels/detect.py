@@ -177,7 +177,7 @@ def left_alone(hits, star):
     mask = np.zeros_like(hits)
     at = places(hits)
     for axis, n in enumerate(hits.shape):
-        n_hits = np.bincount(at[1 - axis], minlength=hits.shape[1 - axis])
+        n_hits = np.bincount(at[1 - axis])
         many = np.flatnonzero(n_hits > max(_BROKEN_LINE[0], _BROKEN_LINE[1] * n))
         if many.size == 0:
             continue

@@ -62,9 +62,7 @@ def box_median(image, size, mode="reflect"):
     buffers = np.empty((plan.n_buffers, strip[0] * strip[1] + columns), image.dtype)
     work = list(_comparisons(plan.steps, buffers, *strip))
     around = buffers[0, : strip[0] * strip[1]].reshape(strip)
-    buffer, y, x = plan.median
-    start = y * along.size + x
-    median = buffers[buffer, start : start + height * along.size].reshape(height, -1)
+    median = buffers[plan.median, : height * along.size].reshape(height, -1)
     smooth = np.empty_like(image)
     for top in range(0, image.shape[0], height):
         top = min(top, image.shape[0] - height)  # all strips are of one shape
@@ -113,7 +111,7 @@ class _Plan(NamedTuple):
     """
 
     steps: list  # comparison, its two places, the number of the buffer of its result
-    median: tuple  # its place
+    median: int  # the number of its buffer, where it starts at the first pixel
     n_buffers: int
 
 
@@ -123,8 +121,8 @@ def _plan(rows, columns):
     network = _Network()
     pixels = [[(0, y, x) for y in range(rows)] for x in range(columns)]
     sorted_columns = [network.sort([[place] for place in column]) for column in pixels]
-    median = network.sort(sorted_columns)[rows * columns // 2]
-    last, order = {median[0]: None}, []  # by number, the step that needs it last
+    median, _, _ = network.sort(sorted_columns)[rows * columns // 2]
+    last, order = {median: None}, []  # by number, the step that needs it last
     for number in range(len(network.steps) - 1, 0, -1):
         if number in last:
             order.append(number)
@@ -141,7 +139,7 @@ def _plan(rows, columns):
         done = {n for n, _, _ in places if last[n] == number}
         unused += [buffers.pop(n) for n in done]
         buffers[number] = out
-    return _Plan(steps, (buffers[median[0]], *median[1:]), n_buffers)
+    return _Plan(steps, buffers[median], n_buffers)
 
 
 class _Network:

@@ -46,6 +46,12 @@ class TestHysteresis:
         flagged = [[1, 0, 0, 0], [0, 1, 0, 0]]
         assert self.find(tail, peak, max_size=2) == (flagged, 3, 3, 1)
 
+    def test_as_large_as_it_may_be(self):
+        """What has no peak is none, however small."""
+        tail, peak = [[1, 1, 0, 1, 1, 1, 0, 1]], [[0, 1, 0, 1, 0, 0, 0, 0]]
+        flagged = [[1, 1, 0, 0, 0, 0, 0, 0]]
+        assert self.find(tail, peak, max_size=2) == (flagged, 2, 3, 1)
+
     def test_allowed(self):
         """A peak must be; of its object the size counts beyond, the rest does not."""
         tail, peak = [[1, 1, 0, 1, 1]], [[1, 0, 0, 0, 1]]

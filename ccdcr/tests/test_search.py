@@ -705,27 +705,32 @@ class TestFindSharp:
         half = self.find(image, None, every & (np.arange(240) < 5))
         assert half.measured.contrast == 3.3  # stars count where hits are looked for
 
-    def test_a_spectrum(self):
+    @pytest.mark.parametrize("size", [(5, 5), (9, 3)])
+    @pytest.mark.parametrize("axis", [0, 1])
+    def test_a_spectrum(self, axis, size):
         """Less its lines it is an image; what is as sharp as they are is found."""
-        image = self.sky((90, 100))
-        hit = np.zeros(image.shape, bool)
+        hit = np.zeros((90, 100), bool)
         hit[30, 40:43] = True
-        lines = np.zeros(image.shape)
+        lines = np.zeros(hit.shape)
         lines[:, 60] = lines[:, 20] = 2000
-        for axis, turn in ((1, np.asarray), (0, np.transpose)):
-            scene = np.ascontiguousarray(turn(image + lines + 400 * hit))
-            found = self.find(scene, axis=axis)
-            assert_allclose(found.model, turn(lines + 100), atol=10)
-            assert_array_equal(found.flat, scene - found.model)
-            assert found.measured.contrast == 4.0
-            assert 0.8 < found.measured.misfit < 1.1
-            assert found.hits[turn(hit)].all()
-            assert found.hits.sum() < 6
-            every = np.ones(scene.shape, bool)
-            smooth = median(found.flat, 5) + found.model
-            variance = np.full(scene.shape, 25.0)
-            expected, _ = single.expected_noise(scene, variance, every, smooth)
-            assert_array_equal(found.variance, expected)
+        image = self.sky(hit.shape) + lines + 400 * hit
+        variance = 25 + (image - 100).clip(-20)
+        turned = hit, lines, variance, image
+        if axis == 0:
+            turned = [np.ascontiguousarray(one.T) for one in turned]
+        hit, lines, variance, image = turned
+        found = self.find(image, axis=axis, size=size, variance=variance)
+        assert_allclose(found.model, lines + 100, atol=10)
+        assert_array_equal(found.flat, image - found.model)
+        assert found.measured.contrast == 4.0
+        assert 0 < found.measured.misfit < 1.1
+        assert found.hits[hit].all()
+        assert found.hits.sum() < 6
+        smooth = median(found.flat, size) + found.model
+        every = np.ones(hit.shape, bool)
+        expected, _ = single.expected_noise(image, variance.copy(), every, smooth)
+        assert_array_equal(found.variance, expected)
+        assert (expected[hit] < 100).all()
 
     @pytest.mark.parametrize("axis", [None, 0, 1])
     def test_a_model_of_the_user(self, axis):
