@@ -38,7 +38,7 @@ class TestBoxes:
 
 class TestFewMedians:
     @pytest.mark.parametrize("mode", MODES)
-    @pytest.mark.parametrize("size", [(3, 3), (4, 2), (9, 3), (15, 11)])
+    @pytest.mark.parametrize("size", [(3, 3), (4, 2), (9, 3), (21, 17)])
     @pytest.mark.parametrize("share", [0.03, 0.5])
     @pytest.mark.parametrize("dtype", ["f4", "f8"])
     def test_by_scipy(self, share, size, mode, dtype, monkeypatch):

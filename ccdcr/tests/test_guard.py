@@ -226,6 +226,20 @@ class TestMeasure:
         expected = self.by_loops(images, variances, level(), every, scatter, True)
         assert_allclose((ours.misregistration, ours.change), expected, rtol=1e-9)
 
+    @pytest.mark.parametrize("n", [100, 101])
+    def test_a_hundred_steep_ones_are_not_enough(self, scene, n):
+        (first, second), variances = scene
+        images = first, np.roll(second, 1, axis=0)
+        slope, _, source = features_by_loops(
+            np.minimum(*images), level().rows(), np.minimum(*variances)
+        )
+        steep = (source > 0) & (slope > 10 * np.sqrt(variances.sum(axis=0)))
+        where = ~steep | (np.cumsum(steep).reshape(SHAPE) <= n)
+        ours = guard.measure_guard(pair(*images, variances, where), level(), final=True)
+        scatter = Scatter(1.0, level(1.0))
+        expected = self.by_loops(images, variances, level(), where, scatter, True)
+        assert_allclose((ours.misregistration, ours.change), expected, rtol=1e-9)
+
     def test_without_sources(self, scene):
         images, variances = scene
         nowhere = np.zeros(SHAPE, bool)

@@ -232,6 +232,12 @@ class TestContrastOfStars:
         image = self.field(12, 5, top=130.0, rim=40.0)
         assert self.both(image) == self.both(image - 512) > 0
 
+    def test_the_unit_does_not_matter(self):
+        image = self.field(12, 5)
+        noise = np.full(image.shape, self.NOISE)
+        for unit in (1 / 16, 64):
+            assert self.both(unit * image, noise=unit * noise) == self.both(image) > 0
+
     def test_only_the_tops(self):
         """Of two peaks two pixels apart both are, of one and its neighbour one is."""
         image = self.field(12, 0, rim=200.0)
