@@ -159,7 +159,9 @@ def find_sharp(
             contrast = max(contrast, stars)
     search = _Search(flat, smooth, narrow, size if reference is None else None)
     hits = search.run(sigma, examined, sigmas, contrast)
-    rest = flat if reference is None else flat - smooth  # what is in a model stays
+    rest = flat
+    if reference is not None:  # what is in a model of the user is no part of a hit
+        rest = np.subtract(flat, smooth, out=smooth)
     del search, smooth, narrow, around
     hits |= _plateaus(rest, local_level(rest, usable), sigma, hits) & examined
     hits = not_beside_sources(hits, ~usable, image, expected)

@@ -245,8 +245,8 @@ class TestContrastOfStars:
             image[y - 1 : y + 4, x - 1 : x + 2] = 300
             image[y : y + 3 : 2, x] = 800 + y, 1000 + x
             image[y + 2, x + 1] = 600
-        assert self.both(image) > 0
-        assert self.both(image.T.copy()) > 0
+        for turned in (image, image[::-1], image.T, image.T[::-1]):
+            assert self.both(turned.copy()) > 0
 
     @pytest.mark.parametrize("seed", range(4))
     def test_any_field(self, seed):
@@ -283,10 +283,11 @@ class TestContrastOfStars:
                 image[y, x] = 900 + x
         assert self.both(image) > 0
 
-    def test_of_a_frame(self):
-        """With the noise of the median pixel that is usable."""
+    @pytest.mark.parametrize("rows", [np.s_[:], np.s_[2:9], np.s_[3:9]], ids=str)
+    def test_of_a_frame(self, rows):
+        """With the noise of the median pixel that is usable; beside its border, too."""
         rng = np.random.default_rng(5)
-        image = (self.field(30, 20) + rng.normal(0, 2, (60, 240)))[2:, 3:]
+        image = (self.field(100, 20) + rng.normal(0, 2, (60, 240)))[rows]
         usable = rng.random(image.shape) < 0.7
         variance = rng.uniform(3, 5, image.shape)
         variance[~usable] = 1e6
