@@ -232,6 +232,12 @@ class TestContrastOfStars:
         image = self.field(12, 5, top=130.0, rim=40.0)
         assert self.both(image) == self.both(image - 512) > 0
 
+    @pytest.mark.parametrize("shape", [(1, 30), (30, 1), (1, 1), (2, 3)])
+    def test_few_rows_or_columns(self, shape):
+        image = np.zeros(shape)
+        image[0, 0] = 1000.0
+        assert self.both(image) == 0
+
     def test_the_unit_does_not_matter(self):
         image = self.field(12, 5)
         noise = np.full(image.shape, self.NOISE)
