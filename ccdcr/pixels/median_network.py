@@ -49,12 +49,17 @@ def box_median(image, size, mode="reflect"):
        doi:10.1145/1468075.1468121
     """
     rows, columns = size
-    if rows * columns > _LARGEST or min(image.shape) < max(size):
+    large = rows * columns > _LARGEST
+    if large and min(image.shape) >= max(size):
         return ndimage.median_filter(image, size=size, mode=mode)
     down, along = (
         np.pad(np.arange(n), (k // 2, k - 1 - k // 2), mode=_PAD[mode])
         for n, k in zip(image.shape, size, strict=True)
     )
+    if large:  # scipy reads what is no part of an image that is far smaller
+        wide = ndimage.median_filter(image[np.ix_(down, along)], size=size)
+        inner = wide[rows // 2 :, columns // 2 :]
+        return inner[: image.shape[0], : image.shape[1]].copy()
     height = max(_STRIP // (along.size * image.itemsize), _FEWEST, rows)
     height = min(height, image.shape[0])
     strip = height + rows - 1, along.size
