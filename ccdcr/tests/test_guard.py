@@ -240,6 +240,24 @@ class TestMeasure:
         expected = self.by_loops(images, variances, level(), where, scatter, True)
         assert_allclose((ours.misregistration, ours.change), expected, rtol=1e-9)
 
+    @pytest.mark.parametrize(("step", "steep"), [(25.0, False), (25.01, True)])
+    def test_steeper_than_twice_the_noise(self, step, steep):
+        """A noise of 10; columns 25 apart have a slope of 20, less the noise of 5."""
+        first = 100 + step * (np.arange(53) % 2) * np.ones(SHAPE)
+        variances = np.array([25.0, 75.0])[:, None, None] * np.ones(SHAPE)
+        compared = pair(first, first + 40, variances)
+        found = guard.measure_guard(compared, level(), final=False)
+        assert (found.misregistration > 0.1) == steep
+
+    @pytest.mark.parametrize(("light", "bright"), [(50.0, False), (50.01, True)])
+    def test_brighter_than_five_sigma(self, light, bright):
+        """A noise of 10 again, and no slope at all."""
+        first = np.full(SHAPE, light)
+        variances = np.array([25.0, 75.0])[:, None, None] * np.ones(SHAPE)
+        compared = pair(first, first + 30, variances)
+        found = guard.measure_guard(compared, level(), final=False)
+        assert (found.change > 0) == bright
+
     def test_without_sources(self, scene):
         images, variances = scene
         nowhere = np.zeros(SHAPE, bool)

@@ -95,6 +95,12 @@ class TestLinesAndTraces:
         image[20] -= 30
         assert_allclose(fit(image)[0][20].mean(), -30, atol=0.5)
 
+    def test_without_noise_and_without_light(self, fit):
+        """What is not brighter than the sky tells no misfit."""
+        model, misfit = fit(np.full((60, 90), 10.0))
+        assert_array_equal(model, 10)
+        assert misfit == 1
+
     def wavy(self, part):
         """A bright trace with bands, other ones in every row, without any noise."""
         y, x = np.indices((65, 130))
