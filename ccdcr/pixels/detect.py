@@ -116,7 +116,7 @@ def hysteresis(tail, is_peak, *, allowed=None, max_size=None):
     keep[group[peak]] = True
     n_wanted = np.count_nonzero(keep)
     if max_size is not None:
-        keep &= np.bincount(group, minlength=n_tails) <= max_size
+        keep &= np.bincount(group) <= max_size
     flagged = image_of(keep[group], at, tail.shape)
     if allowed is not None:
         flagged &= allowed
@@ -149,7 +149,7 @@ def choose(flagged, allowed, max_size):
     at, group, n = groups(flagged)
     keep = np.ones(n, dtype=bool)
     if max_size is not None:
-        keep = np.bincount(group, minlength=n) <= max_size
+        keep = np.bincount(group) <= max_size
     chosen = image_of(keep[group], at, flagged.shape)
     if allowed is not None:
         chosen &= allowed
@@ -177,7 +177,7 @@ def left_alone(hits, star):
     mask = np.zeros_like(hits)
     at = places(hits)
     for axis, n in enumerate(hits.shape):
-        n_hits = np.bincount(at[1 - axis], minlength=hits.shape[1 - axis])
+        n_hits = np.bincount(at[1 - axis])
         many = np.flatnonzero(n_hits > max(_BROKEN_LINE[0], _BROKEN_LINE[1] * n))
         if many.size == 0:
             continue

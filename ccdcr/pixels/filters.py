@@ -181,7 +181,7 @@ def box_median_at(image, size, at, mode="reflect"):
     medians = np.empty(at[0].size, dtype=image.dtype)
     for part in _parts(medians.size, n):
         values = boxes(image, size, [index[part] for index in at], mode)
-        values.partition(n // 2, axis=-1)
+        values.partition(n // 2, axis=1)
         medians[part] = values[:, n // 2]
     return medians
 
@@ -222,13 +222,11 @@ def median_at(image, size, usable, at):
 
 
 def _medians(values):
-    """Median along the last axis, NaN left out; NaN where nothing is left."""
-    values = np.sort(values, axis=-1)  # NaN is sorted to the end
-    count = np.count_nonzero(~np.isnan(values), axis=-1)
-    upper = np.minimum(count // 2, values.shape[-1] - 1)
-    lower = np.maximum(count - 1, 0) // 2
-    pick = np.stack([lower, upper], axis=-1)
-    return np.take_along_axis(values, pick, axis=-1).mean(axis=-1)
+    """Median of each row, NaN left out; NaN where nothing is left."""
+    values = np.sort(values, axis=1)  # NaN is sorted to the end
+    count = np.count_nonzero(~np.isnan(values), axis=1)
+    middle = np.stack([(count - 1) // 2, count // 2], axis=1)  # of none the last, NaN
+    return np.take_along_axis(values, middle, axis=1).mean(axis=1)
 
 
 def neighbours(at, size, shape):

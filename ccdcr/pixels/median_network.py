@@ -49,12 +49,17 @@ def box_median(image, size, mode="reflect"):
        doi:10.1145/1468075.1468121
     """
     rows, columns = size
-    if rows * columns > _LARGEST or min(image.shape) < max(size):
+    large = rows * columns > _LARGEST
+    if large and min(image.shape) >= max(size):
         return ndimage.median_filter(image, size=size, mode=mode)
     down, along = (
         np.pad(np.arange(n), (k // 2, k - 1 - k // 2), mode=_PAD[mode])
         for n, k in zip(image.shape, size, strict=True)
     )
+    if large:  # scipy reads what is no part of an image that is far smaller
+        wide = ndimage.median_filter(image[np.ix_(down, along)], size=size)
+        inner = wide[rows // 2 :, columns // 2 :]
+        return inner[: image.shape[0], : image.shape[1]].copy()
     height = max(_STRIP // (along.size * image.itemsize), _FEWEST, rows)
     height = min(height, image.shape[0])
     strip = height + rows - 1, along.size
@@ -62,9 +67,7 @@ def box_median(image, size, mode="reflect"):
     buffers = np.empty((plan.n_buffers, strip[0] * strip[1] + columns), image.dtype)
     work = list(_comparisons(plan.steps, buffers, *strip))
     around = buffers[0, : strip[0] * strip[1]].reshape(strip)
-    buffer, y, x = plan.median
-    start = y * along.size + x
-    median = buffers[buffer, start : start + height * along.size].reshape(height, -1)
+    median = buffers[plan.median, : height * along.size].reshape(height, -1)
     smooth = np.empty_like(image)
     for top in range(0, image.shape[0], height):
         top = min(top, image.shape[0] - height)  # all strips are of one shape
@@ -113,7 +116,7 @@ class _Plan(NamedTuple):
     """
 
     steps: list  # comparison, its two places, the number of the buffer of its result
-    median: tuple  # its place
+    median: int  # the number of its buffer, where it starts at the first pixel
     n_buffers: int
 
 
@@ -123,8 +126,8 @@ def _plan(rows, columns):
     network = _Network()
     pixels = [[(0, y, x) for y in range(rows)] for x in range(columns)]
     sorted_columns = [network.sort([[place] for place in column]) for column in pixels]
-    median = network.sort(sorted_columns)[rows * columns // 2]
-    last, order = {median[0]: None}, []  # by number, the step that needs it last
+    median, _, _ = network.sort(sorted_columns)[rows * columns // 2]
+    last, order = {median: None}, []  # by number, the step that needs it last
     for number in range(len(network.steps) - 1, 0, -1):
         if number in last:
             order.append(number)
@@ -141,7 +144,7 @@ def _plan(rows, columns):
         done = {n for n, _, _ in places if last[n] == number}
         unused += [buffers.pop(n) for n in done]
         buffers[number] = out
-    return _Plan(steps, (buffers[median[0]], *median[1:]), n_buffers)
+    return _Plan(steps, buffers[median], n_buffers)
 
 
 class _Network:

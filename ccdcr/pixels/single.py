@@ -159,8 +159,11 @@ def find_sharp(
             contrast = max(contrast, stars)
     search = _Search(flat, smooth, narrow, size if reference is None else None)
     hits = search.run(sigma, examined, sigmas, contrast)
+    rest = flat
+    if reference is not None:  # what is in a model of the user is no part of a hit
+        rest = np.subtract(flat, smooth, out=smooth)
     del search, smooth, narrow, around
-    hits |= _plateaus(flat, local_level(flat, usable), sigma, hits) & examined
+    hits |= _plateaus(rest, local_level(rest, usable), sigma, hits) & examined
     hits = not_beside_sources(hits, ~usable, image, expected)
     measured = Measured(count_groups(hits), factor, contrast, misfit)
     return Single(hits, model, flat, expected, measured)
@@ -194,9 +197,7 @@ class _Search:
             high[high] = is_steep(
                 self.flat, height[high], tuple(index[high] for index in at)
             )
-            if zone is not None:
-                peak[zone] = tail[zone] = False
-            peak[at] = high
+            peak[at] = high  # what has stuck out still does: others need no look
             tail[at] = ratio > _TAIL * contrast
             tail |= hits
             new = reached(peak, tail)
@@ -272,9 +273,8 @@ def _plateaus(flat, level, sigma, hits):
 def _light_and_lowest(flat, level, at):
     """Light of some pixels, and the least of it and that of the four neighbours."""
     light = flat[at] - level.at(*at)
-    lowest = light
-    mirror = [np.pad(np.arange(n), 1, mode="reflect") for n in flat.shape]
+    lowest, (rows, columns) = light, flat.shape
     for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        y, x = mirror[0][at[0] + 1 + dy], mirror[1][at[1] + 1 + dx]
+        y, x = (at[0] + dy).clip(0, rows - 1), (at[1] + dx).clip(0, columns - 1)
         lowest = np.minimum(lowest, flat[y, x] - level.at(y, x))
     return light, lowest

@@ -345,7 +345,7 @@ class TestNoise:
     "size", [(1, 1), (3, 3), (5, 5), (7, 7), (9, 3), (2, 4), (41, 3)]
 )
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("shape", [(30, 40), (301, 9), (5, 300), (2, 2)])
+@pytest.mark.parametrize("shape", [(30, 40), (301, 9), (15, 300), (9, 10)])
 def test_box_median_is_that_of_scipy(mode, size, dtype, shape):
     image = np.random.default_rng(1).normal(size=shape).astype(dtype)
     image[0] = np.inf
