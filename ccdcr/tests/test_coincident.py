@@ -1,0 +1,176 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""Cosmic rays in both exposures: what is sharp, against whole images."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import ndimage
+
+from ccdcr.pixels import coincident
+from ccdcr.pixels.coincident import coincident_hits
+
+SHAPE = (23, 31)
+
+
+def whole(image, sigma):
+    """
+    Sharpness and contrast of all pixels, as L.A.Cosmic has them.
+
+    Windows end at the edges of the image with the nearest pixels once more.
+    """
+    image, sigma = (np.pad(array, 8, mode="edge") for array in (image, sigma))
+    fine = np.kron(image, np.ones((2, 2)))
+    cross = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])
+    positive = ndimage.convolve(fine, cross).clip(0)
+    laplacian = positive.reshape(len(image), 2, -1, 2).mean(axis=(1, 3)) / sigma
+    sharpness = laplacian / 2 - ndimage.median_filter(laplacian / 2, 5)
+    smooth = ndimage.median_filter(image, 3)
+    structure = (smooth - ndimage.median_filter(smooth, 7)) / sigma
+    contrast = laplacian / np.maximum(structure, 0.01)
+    return [array[8:-8, 8:-8] for array in (laplacian / 2, sharpness, contrast)]
+
+
+def scene(seed=1, shape=SHAPE):
+    rng = np.random.default_rng(seed)
+    y, x = np.indices(shape)
+    light = 100 + 3 * x + 300 * np.exp(-((y - 11) ** 2 + (x - 20) ** 2) / 9.0)
+    sigma = rng.uniform(8, 12, shape)
+    image = rng.normal(light, sigma)
+    for place in ((0, 0), (5, 7), (11, 20), (22, 30), (15, 0)):
+        image[place] += 200
+    return image, sigma
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("chunk", [None, 500])
+@pytest.mark.parametrize("least", [4.5, 1.5])
+def test_sharpness_and_contrast_of_whole_images(least, chunk, transposed, monkeypatch):
+    """Also beside the edges, and in parts of the list of pixels."""
+    if chunk:
+        monkeypatch.setattr(coincident, "CHUNK", chunk)
+    image, sigma = (array.T if transposed else array for array in scene())
+    some = np.flatnonzero(np.random.default_rng(2).random(image.shape) < 0.8)
+    at, sharpness, contrast = coincident._sharp(
+        lambda y, x: image[y, x],
+        lambda y, x: sigma[y, x] ** 2,
+        some,
+        image.shape,
+        least,
+    )
+    laplacian, expected, its_contrast = (a.ravel() for a in whole(image, sigma))
+    sharp = some[(expected[some] > least) & (laplacian[some] > least)]
+    assert at.dtype.kind == "i"
+    assert_array_equal(np.sort(at), sharp)
+    assert_allclose(sharpness, expected[at])
+    assert_allclose(contrast, its_contrast[at])
+    assert 0 < sharp.size < some.size / 2
+
+
+def test_nothing_is_sharp():
+    flat, none = np.full(SHAPE, 100.0), np.zeros(0, dtype=int)
+    for some in (none, np.arange(flat.size)):
+        found = coincident._sharp(
+            lambda y, x: flat[y, x], lambda y, x: np.ones(y.shape), some, SHAPE, 1.5
+        )
+        assert [one.size for one in found] == [0, 0, 0]
+
+
+def hits_of(image, sigma, flagged, usable, sources, share):
+    return coincident_hits(
+        lambda y, x: image[y, x],
+        lambda y, x: sigma[y, x] ** 2,
+        flagged,
+        usable,
+        np.flatnonzero(sources),
+        share,
+    )
+
+
+def by_whole_images(image, sigma, flagged, usable, sources, share):
+    """The limit of the contrast, and the hits, from images of all that is sharp."""
+    square = np.ones((5, 5))
+    near = ndimage.binary_dilation(flagged, square) & usable
+    laplacian, sharpness, contrast = whole(image, sigma)
+    sharpness = np.minimum(sharpness, laplacian)
+    far = sources & usable & ~near & (sharpness > 4.5)
+    area = near.sum() / max(1, usable.sum() - near.sum())
+    for step in range(20):
+        limit = 5 * 1.25**step
+        expected = area * np.count_nonzero(contrast[far] > limit) / share
+        first = near & (sharpness > 4.5)
+        if expected <= max(0.5, 0.1 * np.count_nonzero(contrast[first] > limit)):
+            break
+    else:
+        return np.zeros(image.shape, dtype=bool), np.inf
+    hits = first & (contrast > limit)
+    for least in (3.0, 1.5):
+        beside = ndimage.binary_dilation(hits, square[:3, :3]) & near
+        hits = hits | (beside & (sharpness > least) & (contrast > limit))
+    return hits, limit
+
+
+class TestHits:
+    """Hits upon the slopes of stars, some of which were found in one exposure."""
+
+    SHAPE = (90, 120)
+
+    def scene(self, seed=3, narrow=1.5):
+        rng = np.random.default_rng(seed)
+        y, x = np.indices(self.SHAPE)
+        offset = (y % 15 - 7) ** 2 + (x % 20 - 10) ** 2
+        light = 100 + 3000 * np.exp(-offset / narrow)
+        image = rng.normal(light, 10)
+        sigma = np.full(self.SHAPE, 10.0)
+        usable = rng.random(self.SHAPE) < 0.97
+        flagged = np.zeros(self.SHAPE, dtype=bool)
+        for y, x in rng.integers(0, self.SHAPE, (12, 2)):
+            flagged[y, x : x + 2] = True
+            image[y, x : x + 3] += [150, 60, 25][: self.SHAPE[1] - x]
+        return image, sigma, flagged, usable, light > 110
+
+    @pytest.mark.parametrize("seed", range(2))
+    @pytest.mark.parametrize(
+        ("narrow", "share", "step"),
+        [(0.6, 1, 1), (0.6, 0.05, 3), (1, 0.05, 1), (2, 1, 0)],
+    )
+    def test_whole_images(self, narrow, share, step, seed):
+        """The narrower the stars the higher the limit of the contrast."""
+        given = self.scene(seed, narrow)
+        hits, limit = by_whole_images(*given, share)
+        assert limit == 5 * 1.25**step
+        assert_array_equal(hits_of(*given, share), hits)
+
+    def test_sources_too_sharp_for_any_limit(self):
+        """Single pixels all over: nothing tells hits from them."""
+        rng = np.random.default_rng(1)
+        image, sigma = rng.normal(100, 1, self.SHAPE), np.ones(self.SHAPE)
+        sources = rng.random(self.SHAPE) < 0.1
+        image[sources] += 1e5
+        flagged, usable = np.zeros((2, *self.SHAPE), dtype=bool)
+        flagged[45, 60], usable[:] = True, True
+        image[45, 61] += 1e5
+        given = image, sigma, flagged, usable, sources, 0.01
+        assert by_whole_images(*given)[1] == np.inf
+        assert not hits_of(*given).any()
+
+    def test_next_to_what_was_found_only(self):
+        """Two pixels away, not three."""
+        image, sigma = np.full((30, 40), 100.0), np.ones((30, 40))
+        for step in (0, 10, 20):
+            image[15, 5 + step] += 500
+        flagged, usable = np.zeros((2, 30, 40), dtype=bool)
+        flagged[15, 8] = flagged[17, 17] = flagged[15, 25] = True
+        usable[:] = True
+        hits = hits_of(image, sigma, flagged, usable, ~usable, 1.0)
+        assert_array_equal(np.argwhere(hits), [[15, 15], [15, 25]])
+        usable[15, 15] = False
+        hits = hits_of(image, sigma, flagged, usable, ~usable, 1.0)
+        assert_array_equal(np.argwhere(hits), [[15, 25]])
+
+    def test_nothing_was_found_or_all_of_it(self):
+        image, sigma, flagged, usable, sources = self.scene()
+        none = np.zeros_like(flagged)
+        assert not hits_of(image, sigma, none, usable, sources, 1.0).any()
+        assert not hits_of(image, sigma, ~none, none, sources, 1.0).any()
+        given = image, sigma, ~none, ~none, sources, 1.0
+        assert_array_equal(hits_of(*given), by_whole_images(*given)[0])
