@@ -10,6 +10,7 @@ from ccdcr.pixels import compare as module
 from ccdcr.pixels.compare import Comparison, compare
 from ccdcr.pixels.exposure import Exposure, exposure
 from ccdcr.pixels.guard import Guard
+from ccdcr.pixels.level import lattice
 from ccdcr.pixels.photometry import Scatter
 from ccdcr.tests.conftest import level_of
 
@@ -28,7 +29,7 @@ def made(image, variance, *, slope=0.0, typical=25.0):
     return Exposure(image, variance, usable, sky, slope, typical)
 
 
-def compared_by_hand(first, second, *, scale=2.0, factor=1.0, guard=(0, 0)):
+def compared_by_hand(first, second, *, scale=3.0, factor=1.0, guard=(0, 0)):
     shape = first.image.shape
     level = np.arange(float(shape[0] * shape[1])).reshape(shape)
     return Comparison(
@@ -44,7 +45,7 @@ def compared_by_hand(first, second, *, scale=2.0, factor=1.0, guard=(0, 0)):
 
 
 class TestComparison:
-    """The second at twice the flux, and a level that grows by 1 from pixel to pixel."""
+    """The second at three times the flux; a level that grows by 1 to the next pixel."""
 
     def pair(self, slope=0.0):
         one = made(noisy(1), noisy(3), slope=slope, typical=30.0)
@@ -54,28 +55,28 @@ class TestComparison:
     def test_in_the_unit_of_the_first(self):
         compared = compared_by_hand(*self.pair())
         y, x = np.array([0, 3, 8]), np.array([2, 5, 13])
-        first, second = noisy(1)[y, x], 2 * noisy(2)[y, x] + 14 * y + x
+        first, second = noisy(1)[y, x], 3 * noisy(2)[y, x] + 14 * y + x
         assert compared.shape == SHAPE
         assert_allclose(compared.images(y, x), [first, second])
         assert_allclose(compared.difference(y, x), first - second)
         assert_allclose(compared.fainter(y, x), np.minimum(first, second))
-        expected = noisy(3)[y, x], 4 * noisy(4)[y, x]
+        expected = noisy(3)[y, x], 9 * noisy(4)[y, x]
         assert_allclose(compared.variances(y, x), expected)
         assert_allclose(compared.expected(y, x), expected)
 
     def test_windows_have_the_level_of_their_middle(self):
         compared = compared_by_hand(*self.pair())
-        y = np.array([[4, 4, 4], [1, 2, 3]])
-        x = np.array([[6, 7, 8], [10, 10, 10]])
+        y = np.array([[4, 4, 4, 4, 4], [1, 2, 3, 4, 5]])
+        x = np.array([[5, 6, 7, 8, 9], [10, 10, 10, 10, 10]])
         first, second = compared.images(y, x)
         assert_allclose(first, noisy(1)[y, x])
-        level = [[4 * 14 + 7], [2 * 14 + 10]]
-        assert_allclose(second, 2 * noisy(2)[y, x] + level)
+        level = [[4 * 14 + 7], [3 * 14 + 10]]
+        assert_allclose(second, 3 * noisy(2)[y, x] + level)
 
     def test_noise_is_that_of_what_the_other_shows(self):
         """A hit in either: its own part of the variance is taken away."""
         first, second = np.full((2, 9, 14), 100.0)
-        second[:] = 50
+        second[:] = 100 / 3
         first[4, 7] += 600  # 0.5 per unit: a variance of 300
         second[4, 3] += 200  # 0.7 per unit: of 140
         pair = (
@@ -85,16 +86,16 @@ class TestComparison:
         compared = compared_by_hand(*pair)._replace(level=level_of(np.zeros(SHAPE)))
         at = np.array([4, 4, 4]), np.array([7, 3, 11])
         assert_allclose(
-            compared.expected(*at), [[100, 400, 400], [1200, 4 * 160, 1200]]
+            compared.expected(*at), [[100, 400, 400], [2700, 9 * 160, 2700]]
         )
 
     def test_the_level_counts_for_what_the_second_should_show(self):
-        first, second = np.full(SHAPE, 130.0), np.full(SHAPE, 50.0)
+        first, second = np.full(SHAPE, 190.0), np.full(SHAPE, 50.0)
         second[4, 7] = 80
         pair = made(first, 9.0), made(second, 100.0, slope=1.0, typical=1.0)
         compared = compared_by_hand(*pair)._replace(level=level_of(np.full(SHAPE, 10)))
-        # the first says (130 - 10) / 2 = 60, and the neighbours 50
-        assert_allclose(compared.expected(np.array([4]), np.array([7]))[1], 4 * 80)
+        # the first says (190 - 10) / 3 = 60, and the neighbours 50
+        assert_allclose(compared.expected(np.array([4]), np.array([7]))[1], 9 * 80)
 
     def test_excess(self):
         """Sources that do not match: in proportion to the fainter of both."""
@@ -102,7 +103,7 @@ class TestComparison:
         found = compared.excess(*EVERY)
         assert_allclose(found.difference, compared.difference(*EVERY))
         assert_allclose(found.first, noisy(3).ravel())
-        assert_allclose(found.second, 4 * noisy(4).ravel())
+        assert_allclose(found.second, 9 * noisy(4).ravel())
         mismatch = (0.5 * compared.fainter(*EVERY).clip(0)) ** 2
         assert_allclose(found.mismatch, mismatch)
 
@@ -110,8 +111,8 @@ class TestComparison:
         """Steeper than three sigma of the exposure that knows more."""
         image = np.zeros(SHAPE)
         image[:, 7:] = 50
-        for variances in ((16.0, 400.0), (1600.0, 4.0)):
-            pair = made(image, variances[0]), made(image / 2, variances[1])
+        for variances in ((16.0, 900.0), (1600.0, 16 / 9)):
+            pair = made(image, variances[0]), made(image / 3, variances[1])
             compared = compared_by_hand(*pair, guard=(0.5, 0.0))
             compared = compared._replace(level=level_of(np.zeros(SHAPE)))
             found = compared.excess(np.array([4, 4]), np.array([6, 2]))
@@ -196,11 +197,13 @@ class TestCompare:
     def test_what_is_not_usable_differs_in_nothing(self):
         usable = np.ones(self.SHAPE, dtype=bool)
         usable[10, 20] = usable[30:33, 50] = False
-        found, peak, tail = self.compare(usable=usable)
-        assert not peak[~usable].any()
-        assert not tail[~usable].any()
-        assert not np.isin(np.flatnonzero(~usable), found.sources).any()
-        assert peak[40, 15]
+        none = np.zeros_like(usable)
+        for final in (False, True):
+            found, peak, tail = self.compare(none, usable=usable, final=final)
+            assert not peak[~usable].any()
+            assert not tail[~usable].any()
+            assert not np.isin(np.flatnonzero(~usable), found.sources).any()
+            assert peak[40, 15]
 
     def test_usable_in_one_of_both_only(self):
         pair = []
@@ -221,6 +224,46 @@ class TestCompare:
         every = np.ones(self.SHAPE, dtype=bool)
         found, _, _ = self.compare(every)
         assert_array_equal(found.level.rows(), self.compare()[0].level.rows())
+
+    def test_cosmic_rays_do_not_tell_the_level(self):
+        """Not even where they are most of the pixels."""
+        flagged = np.random.default_rng(1).random(SHAPE) < 0.7
+        image = noisy(1)
+        image[flagged] += 500
+        pair = made(image, 25.0), made(noisy(2), 25.0)
+        found, peak, _ = compare(*pair, 1.0, flagged, (5, 2.5), final=False)
+        assert_allclose(found.level.rows(), 0, atol=3)
+        assert_array_equal(peak, flagged)
+
+    def test_no_sources_at_all(self):
+        pair = made(noisy(1), 25.0), made(noisy(2), 25.0)
+        none = np.zeros(SHAPE, dtype=bool)
+        found, _, _ = compare(*pair, 1.0, none, (5, 2.5), final=True)
+        assert found.sources.size == 0
+        assert found.share == 1
+        assert (found.guard.change, found.guard.misregistration) == (0, 0.1)
+
+    def test_few_pixels_of_a_large_frame(self):
+        """They tell the level although none is in the lattice of the others."""
+        shape = 128, 192
+        usable = np.ones(shape, dtype=bool)
+        rows, columns = lattice(shape).pixels
+        usable[rows] = usable[:, columns] = False
+        first, second = np.where(usable, 107.0, 300), np.full(shape, 100.0)
+        pair = (exposure(one, np.full(shape, 4.0), usable) for one in (first, second))
+        found, _, _ = compare(*pair, 1.0, ~usable, (5, 2.5), final=False)
+        assert_allclose(found.level.rows(), 7)
+
+    def test_steps_of_the_difference(self):
+        """What is the same in both is no scatter, and has no steps; counts have."""
+        rng = np.random.default_rng(1)
+        light = rng.normal(0, 100, (80, 90))
+        counts = np.rint(rng.normal(0, 0.6, (2, 80, 90)))
+        pair = (made(light + 10 * one, 100.0) for one in counts)
+        none = np.zeros(light.shape, dtype=bool)
+        found, _, _ = compare(*pair, 1.0, none, (5, 2.5), final=False)
+        assert found.scatter.factor == 1  # not less, as the quartiles have it
+        assert not found.level.rows().any()
 
     def test_sources_are_thinned(self, monkeypatch):
         monkeypatch.setattr(module, "_SOURCES", 20)
@@ -254,7 +297,7 @@ class TestCompare:
         assert peak[40, 40]
         assert peak[40, 50]
 
-    @pytest.mark.parametrize("scale", [0.5, 2.0])
+    @pytest.mark.parametrize("scale", [0.5, 3.0])
     def test_slope_and_floor_of_either(self, scale):
         """In the unit of the first: the larger slope, the smaller floor."""
         image = np.full(SHAPE, 100.0)
@@ -273,12 +316,13 @@ class TestCompare:
                     )
                 )
                 compared = compared_by_hand(first, second, scale=scale)
-                compared = compared._replace(level=level_of(np.zeros(SHAPE)))
+                flat = level_of(np.zeros(SHAPE))
+                compared = compared._replace(level=flat)
                 steepest = max(slopes[0], scale * slopes[1])
                 floor = min(0.1 * typical[0], 0.1 * scale**2 * typical[1])
                 noise = max(42 - steepest * 60, min(42, floor))
                 limit = 60 / np.sqrt(noise)
                 for limits in ((limit * 0.999, limit * 1.001), (limit * 2, limit / 2)):
-                    masks = module._scan(compared, limits)[1:]
+                    masks = module._scan(compared, flat, limits)[1:]
                     got = [mask[4, 7] for mask in masks]
                     assert got == [limit > one for one in limits]
