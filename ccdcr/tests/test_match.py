@@ -331,7 +331,7 @@ def test_replacements_are_corrected_by_their_neighbours():
 
 
 def test_noise_of_the_fainter():
-    """Of the second, at least what is typical of the first; at most that of the first."""
+    """Of the second; at least what is typical of the first, at most its own."""
     images = flat(2)
     images[0, 5, 5] += 1
     first, second = exposures_of(images)

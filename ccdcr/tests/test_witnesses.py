@@ -19,6 +19,8 @@ SHAPE = (9, 14)
 EVERY = tuple(index.ravel() for index in np.indices(SHAPE))
 SHIFTS = (0, 0), (2, -3), (-1, 4)  # of three exposures
 SCALE, FACTOR, CHANGE = 3.0, 1.5, 0.1
+# the scatter of a part counts where it is 1.15 times that of the whole
+LOCAL = FACTOR * (1 + 0.02 * EVERY[0] + 0.03 * EVERY[1]).reshape(SHAPE)
 
 
 def made(seed, *, usable=0.9, sigma=5.0):
@@ -38,7 +40,7 @@ def view_of(first, second, own, shift=(2, -3), *, change=CHANGE, scale=SCALE):
         second.part(at_second),
         scale,
         level_of(level[at_first]),
-        Scatter(FACTOR, None),
+        Scatter(FACTOR, level_of(LOCAL[at_first])),
         np.zeros(0, dtype=int),
         1.0,
         Guard(level_of(np.full(SHAPE, 90.0)[at_first]), 0.0, change),
@@ -61,8 +63,10 @@ def told(view, y, x):
     in_first = compared.scale * second.image[y, x] + level
     variance = first.variance[y, x] + compared.scale**2 * second.variance[y, x]
     faint = min(first.image[y, x], in_first) - 90
+    local = compared.scatter.local.rows()[y, x]
+    factor = local if local > 1.15 * FACTOR else FACTOR
     mismatch = (compared.guard.change * max(faint, 0)) ** 2
-    pull = (first.image[y, x] - in_first) / np.sqrt(FACTOR**2 * variance + mismatch)
+    pull = (first.image[y, x] - in_first) / np.sqrt(factor**2 * variance + mismatch)
     if not (first.usable[y, x] and second.usable[y, x]):
         pull = np.nan
     if view.own == 0:
@@ -152,7 +156,7 @@ class TestView:
         assert changed.any()
         assert (~changed & (may_be > 0)).any()
 
-    @pytest.mark.parametrize(("part", "changes"), [(0.999e-3, False), (1.001e-3, True)])
+    @pytest.mark.parametrize(("part", "changes"), [(1e-3, False), (1.001e-3, True)])
     def test_what_matches_so_well_is_not_corrected(self, part, changes):
         view = view_of(made(1, usable=1), made(2, usable=1), 0)
         at = np.array([3]), np.array([5])
@@ -178,9 +182,10 @@ def three():
     """The first of three exposures, the others, and what is known of all."""
     exposures = [made(seed) for seed in (1, 2, 3)]
     exposures[1].image[4:6, :] -= 60  # low
-    exposures[2].variance[:, 8:] *= 12  # much noisier
+    exposures[2].variance[:, :4] *= 12  # much noisier
     views = {
-        k: view_of(exposures[0], exposures[k], 0, SHIFTS[k], scale=1.0) for k in (1, 2)
+        k: view_of(exposures[0], exposures[k], 0, SHIFTS[k], scale=1.0, change=change)
+        for k, change in ((1, 0.6), (2, 0.1))
     }
     rng = np.random.default_rng(4)
     return exposures, views, [rng.random(SHAPE) < 0.2 for _ in range(3)]
@@ -260,6 +265,24 @@ class TestSignificance:
             said = told(view, y, x)
             here = said is not None and np.isfinite(said[3])
             assert_allclose(pull, said[3] if here else -np.inf)
+
+    @pytest.mark.parametrize(("ratio", "asked"), [(4.0, True), (4.01, False)])
+    def test_another_that_is_much_noisier_is_not_asked(self, ratio, asked):
+        """It has four times the variance and the lower significance."""
+        exposures = [made(seed, usable=1) for seed in (1, 2, 3)]
+        for one, value, variance in zip(
+            exposures, (112, 100, 100), (0, 16, 16 * ratio), strict=True
+        ):
+            one.image[:], one.variance[:] = value, variance
+        views = {
+            k: view_of(exposures[0], exposures[k], 0, (0, 0), scale=1.0, change=0.0)
+            for k in (1, 2)
+        }
+        for view in views.values():
+            view.compared.level.table[:] = 0
+        known = [np.zeros(SHAPE, dtype=bool)] * 3
+        got = significance(exposures[0], views, known, np.array([3]), np.array([2]))
+        assert_allclose(got, 12 / (FACTOR * 4 * (np.sqrt(ratio) if asked else 1)))
 
     def test_in_the_precision_of_the_image(self, three):
         exposures, views, known = three
