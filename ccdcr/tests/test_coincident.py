@@ -174,3 +174,66 @@ class TestHits:
         assert not hits_of(image, sigma, ~none, none, sources, 1.0).any()
         given = image, sigma, ~none, ~none, sources, 1.0
         assert_array_equal(hits_of(*given), by_whole_images(*given)[0])
+
+
+class TestLimits:
+    """
+    On a flat image, with a sigma of 1.
+
+    Of a pixel without brighter ones in line with it the Laplacian is twice what it is
+    above the others, and so it is as sharp as it is high. Its contrast is beyond all
+    limits.
+    """
+
+    def hits(self, heights, flagged, *, shape=(25, 101), share=1.0, sources=()):
+        image, found, usable = np.full(shape, 100.0), *np.zeros((2, *shape), dtype=bool)
+        for place, height in heights.items():
+            image[place] += height
+        for place in flagged:
+            found[place] = True
+        is_source = np.zeros(shape, dtype=bool)
+        for place in sources:
+            is_source[place] = True
+        hits = hits_of(image, np.ones(shape), found, ~usable, is_source, share)
+        return [tuple(map(int, at)) for at in np.argwhere(hits)]
+
+    @pytest.mark.parametrize(
+        ("heights", "n"),
+        [
+            ((4.5, 4, 2), 0),
+            ((4.51, 1.5, 2), 1),
+            ((4.51, 1.51, 2), 2),  # beside that nothing is looked for
+            ((4.51, 3, 2), 2),
+            ((4.51, 3.01, 1.5), 2),
+            ((4.51, 3.01, 1.51), 3),
+        ],
+    )
+    def test_of_a_hit_and_of_what_is_beside_it(self, heights, n):
+        """What is beside it may be fainter, and beside a bright one once more."""
+        places = [(10, 10), (11, 11), (12, 12)]
+        hits = self.hits(dict(zip(places, heights, strict=True)), [(11, 10)])
+        assert hits == places[:n]
+
+    @pytest.mark.parametrize(("share", "n"), [(0.02, 1), (0.0199, 0)])
+    def test_half_a_source_may_be_taken_for_a_hit(self, share, n):
+        """One is as sharp, in a hundred times the area, and in a part of all of it."""
+        heights = {(10, 10): 9, (10, 50): 9}
+        hits = self.hits(heights, [(10, 11)], share=share, sources=[(10, 50)])
+        assert len(hits) == n
+
+    @pytest.mark.parametrize(("n", "found"), [(8, 8), (7, 0)])
+    def test_or_one_of_ten_hits(self, n, found):
+        """Of three quarters of a source eight hits are enough, and not faint ones."""
+        flagged = [(10, 5 + 9 * k) for k in range(10)]
+        heights = {(11, 5 + 9 * k): 6 if k < n else 4 for k in range(10)}
+        heights[20, 50] = 9
+        share = 250 / (25 * 101 - 250) / 0.75
+        hits = self.hits(heights, flagged, share=share, sources=[(20, 50)])
+        assert len(hits) == found
+
+    def test_a_single_pixel_that_counts(self):
+        image = np.full((9, 9), 100.0)
+        image[4, 4] += 9
+        one = image > 100
+        hits = hits_of(image, np.ones((9, 9)), np.roll(one, 1), one, ~one, 1.0)
+        assert_array_equal(hits, one)

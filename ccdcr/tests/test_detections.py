@@ -221,11 +221,32 @@ class TestHoles:
         counts[at] = False
         assert set(self.holes(mask, image, counts)[1]) == {50}
 
+    @pytest.mark.parametrize("place", [(0, 0), (0, 8), (8, 0), (8, 8)])
+    def test_corners_of_the_image(self, place):
+        image, mask = np.full((9, 9), 100.0), np.zeros((9, 9), dtype=bool)
+        image[place] = 50
+        mask[np.clip(place[0], 1, 7), np.clip(place[1], 1, 7)] = True
+        places, depth = self.holes(mask, image)
+        assert set(places) == {place[0] * 9 + place[1]}
+        assert set(depth) == {50}
+
+    @pytest.mark.parametrize("length", range(1, 12))
+    def test_the_other_edge_is_not_around(self, length):
+        """What is dark there, a row or a few below, hides no hole."""
+        image, mask = np.full((12, 20), 100.0), np.zeros((12, 20), dtype=bool)
+        image[4:, :4] = 0
+        image[4, 19] = 50
+        mask[4, 20 - length :] = True
+        places, _ = self.holes(mask, image)
+        assert 4 * 20 + 19 in places
+
 
 class TestNeighbours:
+    @pytest.mark.parametrize("last", [True, False])
     @pytest.mark.parametrize("shape", SHAPES)
-    def test_detections_that_pixels_touch(self, shape):
+    def test_detections_that_pixels_touch(self, shape, last):
         mask = random_mask(shape, 0.15)
+        mask.flat[-2:] = False, last
         labels, _ = labels_of(mask)
         found = found_in(mask)
         for y, x in np.ndindex(shape):
@@ -238,6 +259,7 @@ class TestNeighbours:
         """Neighbours are those that are in the list; equal ones are both chosen."""
         rng = np.random.default_rng(5)
         mask = random_mask(shape, 0.6)
+        mask.flat[-1] = False
         values = rng.integers(0, 6, shape).astype(float)
         values[rng.random(shape) < 0.1] = np.nan
         at = np.flatnonzero(mask)
