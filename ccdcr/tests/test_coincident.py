@@ -43,12 +43,14 @@ def scene(seed=1, shape=SHAPE):
 
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("chunk", [None, 500])
-@pytest.mark.parametrize("least", [4.5, 1.5])
-def test_sharpness_and_contrast_of_whole_images(least, chunk, transposed, monkeypatch):
+@pytest.mark.parametrize(("least", "unit"), [(4.5, 1), (1.5, 1e-3)])
+def test_sharpness_and_contrast_of_whole_images(
+    least, unit, chunk, transposed, monkeypatch
+):
     """Also beside the edges, and in parts of the list of pixels."""
     if chunk:
         monkeypatch.setattr(coincident, "CHUNK", chunk)
-    image, sigma = (array.T if transposed else array for array in scene())
+    image, sigma = (unit * (array.T if transposed else array) for array in scene())
     some = np.flatnonzero(np.random.default_rng(2).random(image.shape) < 0.8)
     at, sharpness, contrast = coincident._sharp(
         lambda y, x: image[y, x],

@@ -135,6 +135,13 @@ class TestMeasure:
         got = table.measure(found_in(mask), np.array([0.5e290, 0.5e290, 1e290]), 3)
         assert_allclose(got["x_centroid"], 1.25)
 
+    def test_an_infinite_charge_has_no_place(self):
+        got = table.measure(
+            found_in(np.ones((1, 3), bool)), np.array([np.inf, 1, 3]), 3
+        )
+        assert_allclose(got["x_centroid"], 1.75)
+        assert np.isinf(got["charge"])
+
     def test_the_given_charges_are_left_alone(self):
         removed = np.array([np.inf, -1.0, 1e300])
         table.measure(found_in(np.ones((1, 3), dtype=bool)), removed, 3)
@@ -215,7 +222,7 @@ class TestHoles:
         image[at] = 70
         places, depth = self.holes(mask, image)
         assert (set(places), set(depth)) == ({24}, {20})
-        image[at] = 55
+        image[at] = 60  # the limit itself
         assert self.holes(mask, image)[0].size == 0
         counts = np.ones((7, 7), dtype=bool)
         counts[at] = False
@@ -229,6 +236,19 @@ class TestHoles:
         places, depth = self.holes(mask, image)
         assert set(places) == {place[0] * 9 + place[1]}
         assert set(depth) == {50}
+
+    @pytest.mark.parametrize("length", [1, 2, 5, 6, 8, 11])
+    def test_only_the_seven_by_seven_around(self, length):
+        """However dark it is beyond, wherever in or beside a run the hole is."""
+        mask = np.zeros((13, 23), dtype=bool)
+        mask[6, 6 : 6 + length] = True
+        for y in (5, 6, 7):
+            for x in range(5, 7 + length):
+                image = np.zeros(mask.shape)
+                image[y - 3 : y + 4, x - 3 : x + 4] = 100
+                image[y, x] = 50
+                places, depth = self.holes(mask, image)
+                assert (set(places), set(depth)) == ({y * 23 + x}, {50})
 
     @pytest.mark.parametrize("length", range(1, 12))
     def test_the_other_edge_is_not_around(self, length):

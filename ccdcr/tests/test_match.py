@@ -273,6 +273,13 @@ class TestThree:
         found = match(exposures_of(images))
         assert_array_equal(found.flagged, [mask_of((0, 44)), mask_of(), mask_of()])
 
+    def test_a_peak_in_the_better_one_of_the_others(self):
+        """What is much noisier, and shows but a tail there, does not count."""
+        images = flat(3)
+        images[0, 10, 10] += 35  # of a root of 41, and of one of 125
+        found = match(exposures_of(images, variances=(25.0, 16.0, 100.0)))
+        assert_array_equal(found.flagged[0], mask_of((10, 10)))
+
     def test_dead_pixels_of_each(self):
         """The others show it, wherever they have it."""
         images = flat(3)
@@ -352,6 +359,7 @@ def test_noise_of_the_fainter():
 def test_what_is_looked_at_beside_detections():
     """By how much it is brighter than it should be, and the sky beneath sources."""
     images = flat(2)
+    images[:, 30:] += 1000  # steep, but how well that matches is another thing
     images[1] += 30
     images[0, 10, 10] += 200
     images[1, 20, 20] += 50
@@ -360,10 +368,12 @@ def test_what_is_looked_at_beside_detections():
     pair[0].usable[5, 5] = False
     usable = [one.usable.copy() for one in pair]
     usable[1][6, 6] = False
-    at = np.array([10, 20, 5, 6]), np.array([10, 20, 5, 6])
+    at = np.array([10, 20, 5, 6, 30]), np.array([10, 20, 5, 6, 20])
     looked = matched._look(pair[0], view, usable, *at)
     nan = [np.nan, np.nan]
-    assert_allclose(looked, [[200, -50, *nan], [41, 41, *nan], [0, 50, *nan]])
+    assert_allclose(
+        looked, [[200, -50, *nan, 0], [41, 41, *nan, 41], [0, 50, *nan, 1000]]
+    )
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, -2)])
