@@ -239,3 +239,11 @@ class TestLimits:
         one = image > 100
         hits = hits_of(image, np.ones((9, 9)), np.roll(one, 1), one, ~one, 1.0)
         assert_array_equal(hits, one)
+
+
+def test_parts_of_a_list(monkeypatch):
+    """Of 13 values, windows of 4: three at once, and none twice."""
+    monkeypatch.setattr(coincident, "CHUNK", 13)
+    parts = coincident._parts(np.arange(7), 4)
+    assert [part.tolist() for part in parts] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert coincident._parts(np.arange(0), 4) == []

@@ -261,6 +261,13 @@ class TestHoles:
         assert 4 * 20 + 19 in places
 
 
+def test_parts_of_a_list(monkeypatch):
+    monkeypatch.setattr(table, "_PART", 3)
+    parts = [np.arange(7)[part].tolist() for part in table._parts(7)]
+    assert parts == [[0, 1, 2], [3, 4, 5], [6]]
+    assert table._parts(0) == []
+
+
 class TestNeighbours:
     @pytest.mark.parametrize("last", [True, False])
     @pytest.mark.parametrize("shape", SHAPES)
