@@ -37,9 +37,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = "ccdcr/pixels/*.py", "ccdcr/_ccd.py"
 # Processes, pages and whole nights say nothing about one pixel, and take long.
 TESTS = (
-    "contract few_pixels files health hostile inputs keyword lacosmic limits matched "
-    "median noticed oracles pair pixels properties pulls real_frames regions report "
-    "restore shape shift simulate single stack table"
+    "ccd coincident compare contract detections exposure few_pixels files groups "
+    "health hostile inputs keyword lacosmic level limits match matched median noticed "
+    "oracles pair pixels properties pulls real_frames regions report restore shape "
+    "shift simulate single stack table witnesses"
 )
 LONGEST = 4.0  # seconds of a test that is used
 OPEN = "survived", "no test"

@@ -76,6 +76,14 @@ class TestTwo:
         for mask in (*found.coincident, *found.suspects):
             assert not mask.any()
 
+    def test_the_limit_itself_is_no_peak(self):
+        """Five times a sigma of five."""
+        for excess, n in ((25.0, 0), (25.0001, 1)):
+            images = flat(2)
+            images[0, 10, 10] += excess
+            found = match(exposures_of(images, variances=(9.0, 16.0)))
+            assert (found.flagged[0].sum(), found.n_peaks[0]) == (n, n)
+
     def test_tails_reach_three_pixels_from_a_peak(self):
         """In any direction, and only where they are connected."""
         images = flat(2)
