@@ -9,7 +9,7 @@ from scipy import ndimage
 from ccdcr.pixels import compare as module
 from ccdcr.pixels.compare import Comparison, compare
 from ccdcr.pixels.exposure import Exposure, exposure
-from ccdcr.pixels.guard import Guard
+from ccdcr.pixels.guard import Guard, measure_guard
 from ccdcr.pixels.level import lattice
 from ccdcr.pixels.photometry import Scatter
 from ccdcr.tests.conftest import level_of
@@ -242,6 +242,25 @@ class TestCompare:
         assert found.sources.size == 0
         assert found.share == 1
         assert (found.guard.change, found.guard.misregistration) == (0, 0.1)
+
+    def test_the_wings_count_where_cosmic_rays_are_known(self):
+        """Some stars have moved: nine of ten pixels do not show it."""
+        rng = np.random.default_rng(1)
+        y, x = np.indices((130, 130))
+        offset = (y % 13 - 6) ** 2, x % 13 - 6
+        shift = np.where(y < 26, 0.3, 0)
+        first, second = (
+            rng.normal(4000 * np.exp(-(offset[0] + (offset[1] - dx) ** 2) / 6), 10)
+            for dx in (0, shift)
+        )
+        pair = made(first, 100.0), made(second, 100.0)
+        none, found = np.zeros(first.shape, dtype=bool), {}
+        for final in (False, True):
+            compared, _, _ = compare(*pair, 1.0, none, (5, 2.5), final=final)
+            again = measure_guard(compared, compared.guard.level, final=final)
+            found[final] = compared.guard.misregistration
+            assert again.misregistration == found[final]
+        assert found[True] > 1.2 * found[False] == 0.12
 
     def test_few_pixels_of_a_large_frame(self):
         """They tell the level although none is in the lattice of the others."""

@@ -63,6 +63,7 @@ class TestDetections:
     def test_all_neighbours(self, shape):
         """Each detection has all pixels around it, and nothing that is not there."""
         mask = random_mask(shape, 0.3)
+        mask[shape[0] // 2, 1:-1] = True  # a long run, too
         labels, n = labels_of(mask)
         found = found_in(mask)
         reached = [set() for _ in range(n)]
