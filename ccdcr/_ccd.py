@@ -104,7 +104,7 @@ def companion(name, image, ccd):
         mask = np.ma.getmask(image)
         unit = getattr(image, "unit", ccd.unit)
         image = CCDData(np.asarray(image), unit=unit)
-        image.mask = None if mask is np.ma.nomask else mask
+        image.mask = mask
     check_ccd(image, name)
     if image.data.shape != ccd.data.shape:
         msg = (

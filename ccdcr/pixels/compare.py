@@ -36,9 +36,10 @@ class Comparison(NamedTuple):
     scale: float  # how much brighter sources are in the first
     level: Level  # by how much the first is brighter elsewhere
     scatter: Scatter
-    sources: np.ndarray  # in the flat image: pixels on and around bright ones
-    share: float  # part of all such pixels that these are
-    guard: Guard
+    # what is measured last:
+    sources: np.ndarray | None = None  # in the flat image: on and around bright ones
+    share: float = 1.0  # part of all such pixels that these are
+    guard: Guard | None = None
 
     @property
     def shape(self):
@@ -127,10 +128,8 @@ def compare(first, second, scale, flagged, limits, *, final):
     use = usable & ~flagged
     use = use if use.any() else usable
     level, scatter, faint = _measure(first, second, scale, usable, use)
-    compared = Comparison(
-        first, second, scale, level, scatter, np.zeros(0, int), 1.0, Guard(faint, 0, 0)
-    )
-    bright, peak, tail = _scan(compared, limits)
+    compared = Comparison(first, second, scale, level, scatter)
+    bright, peak, tail = _scan(compared, faint, limits)
     peak &= usable
     tail &= usable
     if final:  # the rims of cosmic rays
@@ -163,7 +162,7 @@ def _measure(first, second, scale, usable, use):
     return level, noise_factor(image, noise, use, where, step), faint
 
 
-def _scan(compared, limits):
+def _scan(compared, faint, limits):
     """Look through the whole images, in strips and with what is known at once."""
     first, second, scale = compared[:3]
     shape = compared.shape
@@ -174,7 +173,7 @@ def _scan(compared, limits):
         image, other = first.image[rows], scale * second.image[rows]
         other += compared.level.rows(rows)
         own, theirs = first.variance[rows], scale**2 * second.variance[rows]
-        light = np.minimum(image, other) - compared.guard.level.rows(rows)
+        light = np.minimum(image, other) - faint.rows(rows)
         np.greater(light, _BRIGHT * np.sqrt(np.minimum(own, theirs)), out=bright[rows])
         difference = np.abs(np.subtract(image, other, out=other), out=other)
         noise = own + theirs

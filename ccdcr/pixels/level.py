@@ -140,8 +140,7 @@ def _choose(shape, box, most):
         # at unequal distances, so that odd and even columns have equal parts in it
         number, length = np.arange(side), np.diff(edge)[:, None]
         place = (length * (number + number * _GOLDEN % 1) / side).astype(int) - number
-        place = np.maximum.accumulate(place, axis=1)  # none twice
-        place = np.minimum(place, length - side) + number
+        place = np.maximum.accumulate(place, axis=1) + number  # none twice
         pixels.append((edge[:-1, None] + place).ravel())
     return Lattice(shape, edges, pixels)
 

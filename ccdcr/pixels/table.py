@@ -134,14 +134,14 @@ def measure(found, removed, width):
     weight[weight == np.inf] = 0.0
     weight = np.minimum(weight, _HUGE)
     of_run = sums(weight, start)
-    total = np.bincount(group, of_run, n)
+    total = np.bincount(group, of_run)
     if not total.all():  # of some nothing was removed
         weight[np.repeat(total[group] == 0, length)] = 1.0
         of_run = sums(weight, start)
-        total = np.bincount(group, of_run, n)
-    columns = {"n_pixels": np.bincount(group, length, n).astype(int)}
-    columns["x_centroid"] = np.bincount(group, sums(weight * column, start), n) / total
-    columns["y_centroid"] = np.bincount(group, of_run * y, n) / total
+        total = np.bincount(group, of_run)
+    columns = {"n_pixels": np.bincount(group, length).astype(int)}
+    columns["x_centroid"] = np.bincount(group, sums(weight * column, start)) / total
+    columns["y_centroid"] = np.bincount(group, of_run * y) / total
     low, high, x = np.full(n, width), np.full(n, -1), column[start]
     np.minimum.at(low, group, x)
     np.maximum.at(high, group, x + length - 1)
@@ -150,7 +150,7 @@ def measure(found, removed, width):
     low[group[::-1]] = y[::-1]  # the last that is written stays: that of the first run
     high[group] = y
     columns["bbox_ymin"], columns["bbox_ymax"] = low, high
-    columns["charge"] = np.bincount(group, sums(removed, start), n)
+    columns["charge"] = np.bincount(group, sums(removed, start))
     return columns
 
 
@@ -189,7 +189,7 @@ def of_size(found, least):
     found : Detections
         Those, in the same order.
     """
-    large = np.bincount(found.group, found.length, found.n) >= least
+    large = np.bincount(found.group, found.length) >= least
     runs_kept = large[found.group]
     length = found.length[runs_kept]
     return Detections(

@@ -152,7 +152,7 @@ def significance(exposure, views, known, y, x):
         low[n, inside] = prediction.is_low(smooth[inside])
     looked = said > -np.inf
     clean &= looked & ~low
-    best = np.where(clean, noise, np.inf).min(axis=0, initial=np.inf)
+    best = np.where(clean, noise, np.inf).min(axis=0)
     clean &= noise <= _SHARPER * best
     clean |= looked & ~clean.any(axis=0)
     said[~clean] = np.inf
@@ -220,9 +220,8 @@ def _mean(value, noise, wrong):
     weight /= np.where(total > 0, total, np.nan)
     values = np.nansum(weight * value, axis=0)
     variances = np.nansum(weight**2 * noise, axis=0)
-    # a weight of zero is that of an exposure which knows nothing
-    shares = np.where(weight > 0, weight * np.sqrt(wrong), 0.0)
-    variances += np.nansum(shares, axis=0) ** 2
+    # of an exposure that knows nothing the weight is zero, and its share no number
+    variances += np.nansum(weight * np.sqrt(wrong), axis=0) ** 2
     nobody = np.isnan(value).all(axis=0)
     values[nobody] = variances[nobody] = np.nan
     return values, variances

@@ -17,6 +17,7 @@ from astropy.nddata import (
 from astropy.wcs import WCS
 
 from ccdcr import _ccd
+from ccdcr.pixels.level import Level
 
 hypothesis.settings.register_profile(
     "ci", deadline=None, derandomize=True, max_examples=60
@@ -67,6 +68,13 @@ def frame(data, kind="none", *, sigma=5.0, dtype=float, **options):
         uncertainty = cls(np.full(data.shape, of_variance(float(sigma) ** 2)))
     options.setdefault("unit", u.adu)
     return CCDData(data, uncertainty=uncertainty, **options)
+
+
+def level_of(image):
+    """A level that is just this image."""
+    n = len(image)
+    table = np.concatenate([image, image[-1:]]).astype(float)
+    return Level(table, np.arange(n), np.zeros(n))
 
 
 def simple_wcs():
