@@ -49,7 +49,8 @@ class TestDetections:
 
     @pytest.mark.parametrize("least", [1, 2, 3, 4, 5, 100])
     def test_large_enough(self, least):
-        mask = random_mask((11, 17), 0.2)
+        mask = random_mask((11, 27), 0.06)
+        mask[:, 1:] |= mask[:, :-1]  # runs of two and more
         labels, n = labels_of(mask)
         sizes = np.bincount(labels[mask], minlength=n)
         large = np.isin(labels, np.flatnonzero(sizes >= least)) & mask
