@@ -186,6 +186,7 @@ class TestMeasure:
             shift = smallest_by_steps(
                 difference[steep], variance[steep], slope[steep], ranks, 2.0
             )
+        measured = min(shift / 0.1, 1) ** 2
         shift = max(shift, 0.1)
         bright = source & (brightness > 5 * np.sqrt(variance))
         variance = variance + (shift * slope) ** 2
@@ -194,7 +195,7 @@ class TestMeasure:
             change = smallest_by_steps(
                 difference[bright], variance[bright], brightness[bright], ranks, 1.0
             )
-        return shift, change
+        return shift, change, measured
 
     @pytest.mark.parametrize("final", [False, True])
     @pytest.mark.parametrize(("moved", "faded"), [(0, 0), (1, 0), (0, 0.4), (1, 0.2)])
@@ -209,7 +210,7 @@ class TestMeasure:
         compared = pair(*images, variances, where, scatter)
         ours = guard.measure_guard(compared, base, final=final)
         expected = self.by_loops(images, variances, base, where, scatter, final)
-        assert_allclose((ours.misregistration, ours.change), expected, rtol=1e-9)
+        assert_allclose(ours[1:], expected, rtol=1e-9)
         assert ours.level is base
         if moved or faded:
             assert max(expected[0] - 0.1, expected[1]) > 0.03
@@ -224,7 +225,7 @@ class TestMeasure:
         ours = guard.measure_guard(pair(*images, variances), level(), final=True)
         scatter = Scatter(1.0, level(1.0))
         expected = self.by_loops(images, variances, level(), every, scatter, True)
-        assert_allclose((ours.misregistration, ours.change), expected, rtol=1e-9)
+        assert_allclose(ours[1:], expected, rtol=1e-9)
 
     @pytest.mark.parametrize("n", [100, 101])
     def test_a_hundred_steep_ones_are_not_enough(self, scene, n):
@@ -238,7 +239,7 @@ class TestMeasure:
         ours = guard.measure_guard(pair(*images, variances, where), level(), final=True)
         scatter = Scatter(1.0, level(1.0))
         expected = self.by_loops(images, variances, level(), where, scatter, True)
-        assert_allclose((ours.misregistration, ours.change), expected, rtol=1e-9)
+        assert_allclose(ours[1:], expected, rtol=1e-9)
 
     @pytest.mark.parametrize(("step", "steep"), [(25.0, False), (25.01, True)])
     def test_steeper_than_twice_the_noise(self, step, steep):
@@ -264,7 +265,7 @@ class TestMeasure:
         for where in (nowhere, nowhere | (np.arange(53) == 7)):
             compared = pair(*images, variances, where)
             found = guard.measure_guard(compared, level(1e4), final=False)
-            assert found[1:] == (0.1, 0.0)
+            assert found[1:] == (0.1, 0.0, 0.0)
 
     def test_the_limits(self, scene):
         """Two pixels, and all of the light."""
@@ -272,4 +273,14 @@ class TestMeasure:
         images[1][:] = np.where(images[0] > 50, 3000 + images[0] * 9, images[0])
         compared = pair(*images, variances / 100)
         found = guard.measure_guard(compared, level(), final=True)
-        assert_array_equal(found[1:], guard.LIMITS)
+        assert_array_equal(found[1:], [*guard.LIMITS, 1.0])
+
+    @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+    def test_less_than_the_floor_is_measured_in_part(self, part):
+        """Differences of so much of the floor, where the slope is 200."""
+        first = 100 + 200.0 * (np.arange(53) % 2) * np.ones(SHAPE)
+        variances = np.full((2, *SHAPE), 1e-6)
+        compared = pair(first, first + 0.6745 * 200 * 0.1 * part, variances)
+        found = guard.measure_guard(compared, level(), final=False)
+        assert found.misregistration == 0.1
+        assert_allclose(found.measured, part**2, rtol=0.01)
