@@ -2,6 +2,7 @@
 """Small frames, and the real ones where they are at hand."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -32,6 +33,13 @@ UNCERTAINTIES = {
     "var": (VarianceUncertainty, lambda v: v),
     "ivar": (InverseVariance, lambda v: 1 / v),
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c():
+    """What a shell starts in the background ignores it; the tests of it do not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
