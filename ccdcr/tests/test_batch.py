@@ -834,7 +834,7 @@ class TestKilled:
         for path in tmp_path.glob("*/??.fits"):
             assert path.read_bytes() == undisturbed[path.name]
         jobs = [job for k in range(2) for job in pairs(night, tmp_path / str(k))]
-        assert statuses(run(jobs))[0] == "skipped"
+        assert "skipped" in statuses(run(jobs))  # that of which it was told, if no more
         for k in range(2):
             assert contents(tmp_path / str(k)) == undisturbed
 

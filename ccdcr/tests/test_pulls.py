@@ -288,8 +288,10 @@ CONDITIONS = {
 def photometry(data, sigma, scene):
     """Fluxes of the stars and their errors."""
     aperture = CircularAperture(np.transpose([scene.x, scene.y]), 4.0)
-    light = data.astype(float) - SKY
-    return aperture.do_photometry(light, error=sigma.astype(float))
+    parts = aperture.to_mask(method="exact")
+    light, variance = data.astype(float) - SKY, sigma.astype(float) ** 2
+    fluxes = [part.multiply(light).sum() for part in parts]
+    return np.array(fluxes), np.sqrt([part.multiply(variance).sum() for part in parts])
 
 
 @pytest.fixture(scope="module", params=CONDITIONS)
