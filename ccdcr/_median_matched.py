@@ -175,11 +175,13 @@ def _replace(ccd, data, noise, donors, flagged, found, model, options):
     lines = np.broadcast_to(found.model, data.shape)[flagged]
     if options["replacement"] == "local":
         values = (values + lines) / unit
-        if options["axis"] is not None:
+        if model is None and options["axis"] is not None:
             variances += variance_of_lines_and_traces(
                 found.flat, found.variance, flagged
             )
         variances = variances / unit**2
+        if model is not None and model[2] is not None:
+            variances += model[2][flagged]
     else:
         size = options["size"]
         if model is None:

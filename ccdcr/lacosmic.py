@@ -115,7 +115,8 @@ def cosmicray_lacosmic(
         are taken in: astroscrappy leaves the faint rims. 2 is a good number.
         Default: 0, never.
     replacement : {'auto', 'lacosmic', 'local', None}, optional
-        ``'lacosmic'``: what astroscrappy puts there.
+        ``'lacosmic'``: what astroscrappy puts there; within two pixels of bad or of
+        grown ones, whose values it has read, a mean with the same weights.
         ``'local'``: a Gaussian-weighted mean of good neighbours, on plain sky of those
         that are not beside a cosmic ray. None: value and uncertainty stay, only the
         mask tells. ``'auto'``: lacosmic, and local with ``grow``.

@@ -87,8 +87,9 @@ def cosmicray_median(
         classic. Default: an image.
     reference : `~astropy.nddata.CCDData` or `~numpy.ndarray`, optional
         A model of the exposure without cosmic rays, of the same shape, to be
-        used in place of the filtered image (``size`` is then not used). An array
-        without a unit is in that of the data.
+        used in place of the filtered image (``size`` is then not used); matched, its
+        stars and lines are no part of hits, and are in new values. An array without
+        a unit is in that of the data.
     gain : float, `~astropy.units.Quantity` or ``ccdproc.Keyword``, optional
         Electrons per data unit, for the noise if the frame has no uncertainty. For
         data in electron it can only be 1. Not for classic.
@@ -172,7 +173,8 @@ def cosmicray_median(
     (or of their median, :math:`\frac{\pi}{2} \sum V / n^2`), plus their scatter about
     the new value beyond their own noise. A pixel without a good neighbour keeps its
     value, and its uncertainty becomes infinite. With a ``reference`` and
-    ``'median'`` it is the uncertainty of the reference, infinite if that has none.
+    ``'median'`` it is the uncertainty of the reference, infinite if that has none;
+    with ``'local'`` (matched) that, if there is one, is added.
 
     Pixels that are masked or not finite are never flagged, replaced, or read, by
     the filter or otherwise. Saturated stars and 4 pixels around are read and not

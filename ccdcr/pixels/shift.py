@@ -77,7 +77,7 @@ def cross_correlate(first, second):
     Parameters
     ----------
     first, second : 2D `~numpy.ndarray`
-        Images of one shape from `prepare`.
+        Images of one shape from `prepare`: nothing in them is negative.
 
     Returns
     -------

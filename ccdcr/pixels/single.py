@@ -35,7 +35,7 @@ class Single(NamedTuple):
     """What was found in one exposure."""
 
     hits: np.ndarray
-    model: np.ndarray | float  # lines and traces; 0 for images
+    model: np.ndarray | float  # of the user; or lines and traces; 0 for images
     flat: np.ndarray  # the exposure less these
     variance: np.ndarray  # at the expected level
     measured: "Measured"
@@ -159,11 +159,10 @@ def find_sharp(
             contrast = max(contrast, stars)
     search = _Search(flat, smooth, narrow, size if reference is None else None)
     hits = search.run(sigma, examined, sigmas, contrast)
-    rest = flat
-    if reference is not None:  # what is in a model of the user is no part of a hit
-        rest = np.subtract(flat, smooth, out=smooth)
+    if reference is not None:  # what it holds is no part of a hit, nor missing below it
+        model, flat = reference, np.subtract(flat, smooth, out=smooth)
     del search, smooth, narrow, around
-    hits |= _plateaus(rest, local_level(rest, usable), sigma, hits) & examined
+    hits |= _plateaus(flat, local_level(flat, usable), sigma, hits) & examined
     hits = not_beside_sources(hits, ~usable, image, expected)
     measured = Measured(count_groups(hits), factor, contrast, misfit)
     return Single(hits, model, flat, expected, measured)

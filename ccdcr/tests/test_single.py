@@ -119,9 +119,35 @@ class TestHandWorked:
         model[:, 7] += 50
         out = cosmicray_median(ccd, reference=model, grow=0)
         assert np.argwhere(out.mask).tolist() == [[4, 7]]
-        out = cosmicray_median(ccd, reference=model, replacement="median", grow=0)
+        # what is left around is 0, but for the noise of 24 neighbours
+        assert_allclose(out.data[4, 7], 150, atol=0.5)
+        exact = out.uncertainty.array[4, 7]
+        model = CCDData(model, unit=ccd.unit, uncertainty=StdDevUncertainty(model / 50))
+        out = cosmicray_median(ccd, reference=model, grow=0)
+        assert_allclose(out.uncertainty.array[4, 7] ** 2, exact**2 + 3**2)
+        out = cosmicray_median(ccd, reference=model.data, replacement="median", grow=0)
         assert out.data[4, 7] == 150
         assert out.uncertainty.array[4, 7] == np.inf
+
+    def test_stars_of_a_model_are_no_hits_and_come_back(self):
+        """Hits on the tops of stars: rims and new values are of what is left."""
+        shape, rng = (240, 250), np.random.default_rng(3)
+        y, x = np.indices(shape)
+        at = [(b, a) for b in range(12, 230, 12) for a in range(12, 240, 12)]
+        truth = np.full(shape, SKY)
+        for b, a in at:
+            truth += 3000 * np.exp(-((y - b) ** 2 + (x - a) ** 2) / (2 * 1.5**2))
+        data = rng.normal(truth, np.sqrt(truth + READNOISE**2))
+        hit = np.zeros(shape, bool)
+        for b, a in at[::4]:
+            hit[b, a + 1] = True
+        out = cosmicray_median(exposure(data + 20000 * hit), reference=truth)
+        assert out.mask[hit].all()
+        # of the neighbours those that noise has made brighter by 2 sigma
+        assert np.count_nonzero(out.mask & ~hit) < 0.05 * 8 * np.count_nonzero(hit)
+        pulls = ((out.data - truth) / out.uncertainty.array)[hit]
+        assert 0.6 < pulls.std() < 1.1
+        assert abs(pulls.mean()) < 0.3
 
 
 class TestPixels:
