@@ -258,9 +258,9 @@ def check_pair_of_integers(name, value):
         if isinstance(value, (set, dict)):  # which have no order
             raise TypeError
         value = tuple(value)
-        pair = tuple(operator.index(number) for number in value)
         if any(isinstance(number, (bool, np.bool_)) for number in value):
             raise TypeError
+        pair = tuple(operator.index(number) for number in value)
     except TypeError:
         raise TypeError(msg) from None
     if len(pair) != 2 or min(pair) < 1:

@@ -279,8 +279,8 @@ class TestIfPlausible:
         return image, 0 * image, expected, ~flagged, flagged
 
     def test_three_sigma_in_some_pixel(self):
-        """The noise is 2: at 6 it is none, above it the whole hit is one."""
-        scene = self.frame((6.0, 6.0), (6.01, -5.0), (0.0, 7.0), (-20.0, 2.0))
+        """The noise is 2: below 6 it is none, above it the whole hit is one."""
+        scene = self.frame((5.99, 5.99), (6.01, -5.0), (0.0, 7.0), (-20.0, 2.0))
         before = scene[-1].copy()
         kept, values, variances = skirt.fill_if_plausible(*scene)
         assert_array_equal(scene[-1], before)
